@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Builds the userspace programs and their tests. One archive a module, in layer order, so that a
+# unit test of a module links with that module and the lower ones only: the layers of
+# CONTRIBUTING.md hold at link time too.
+#
+#   make [SAN=1] [V=1]        programs into build/ (SAN=1: ASan and UBSan, into build-san/)
+#   make unit[-MODULE]        build and run the unit tests
+#   make tests                build all test programs without running them
+
+# Every module in layer order: a module links with those before it.
+MODULES := base sys crypto datapath link directory circuit path exit control
+PROGRAMS := meshvpnd meshvpn-netd meshvpn-ctl
+
+CC ?= gcc
+B := build
+ifdef SAN
+B := build-san
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+endif
+ifneq ($(V),1)
+Q := @
+say = @printf '  %-5s %s\n' $(1) $(2);
+endif
+
+PACKAGES := libsodium liburing jansson ini_config libnl-3.0 libnl-genl-3.0 libnl-route-3.0 libsystemd libseccomp
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/meshvpn
+HARNESS ?= $(CACHE)/kselftest
+
+OPT ?= -O2 -g
+WARN := -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes \
+	-Wpointer-arith -Wvla -Wno-missing-field-initializers -Wno-sign-compare -Werror
+CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuserspace $(shell pkg-config --cflags $(PACKAGES))
+CFLAGS += -std=gnu11 $(OPT) $(WARN) -fstack-protector-strong -fPIE -pthread $(SANFLAGS) -MMD -MP
+LDFLAGS += -pie -pthread -Wl,-z,relro,-z,now $(SANFLAGS)
+LDLIBS += $(shell pkg-config --libs $(PACKAGES))
+
+objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
+lib = $(B)/lib$(1).a
+# the archives of module $(1) and everything below, highest first
+upto = $(call upto_,$(1),$(MODULES),)
+upto_ = $(if $(filter $(1),$(firstword $(2))),$(call lib,$(1)) $(3),$(call upto_,$(1),$(wordlist 2,99,$(2)),$(call lib,$(firstword $(2))) $(3)))
+
+all: $(PROGRAMS:%=$(B)/%)
+.PHONY: all tests unit clean FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+$(B)/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+define module_rules
+$(call lib,$(1)): $(call objs,userspace/$(1))
+	$$(call say,AR,$$@)
+	@mkdir -p $$(@D)
+	$(Q)rm -f $$@ && ar rcs $$@ $$^
+UNIT_$(1) := $(patsubst %.c,$(B)/%,$(wildcard selftests/unit/$(1)/*.c))
+$$(UNIT_$(1)): $(B)/%: $(B)/%.o $(call upto,$(1))
+	$$(call say,LD,$$@)
+	$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$< -Wl,--start-group $(call upto,$(1)) -Wl,--end-group $$(LDLIBS)
+unit-$(1): $$(UNIT_$(1))
+	$(Q)set -e; for t in $$(UNIT_$(1)); do echo "# $$$$t"; $$$$t; done
+.PHONY: unit-$(1)
+UNITS += $$(UNIT_$(1))
+endef
+$(foreach m,$(MODULES),$(eval $(call module_rules,$(m))))
+
+# A unit test is one program a file, with Debian's kselftest_harness.h (tools/deps fetches it).
+$(B)/selftests/%.o: CPPFLAGS += -I$(HARNESS) -Iselftests
+$(B)/selftests/%.o: WARN += -Wno-unused-function
+
+ALL_LIBS := $(call upto,$(lastword $(MODULES)))
+define program_rules
+$(B)/$(1): $(call objs,userspace/$(1)) $(ALL_LIBS)
+	$$(call say,LD,$$@)
+	$(Q)$$(CC) $$(LDFLAGS) -o $$@ $(call objs,userspace/$(1)) -Wl,--start-group $(ALL_LIBS) -Wl,--end-group $$(LDLIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
+
+unit: $(MODULES:%=unit-%)
+tests: $(UNITS)
+
+# Further test programs and tools bring rules of their own.
+-include $(wildcard selftests/*/Makefile.inc tools/*/Makefile.inc)
+
+clean:
+	rm -rf build build-*
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
