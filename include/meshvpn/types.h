@@ -49,6 +49,40 @@ typedef uint64_t u64;
 #define mv_memset(d, c, n) memset(d, c, n)
 #endif
 
+/* Copy and zero of lengths that are known only at run time. */
+#if defined(__BPF__) || defined(__bpf__)
+/* no libcalls there: the empty asm keeps the compiler from making memcpy() of the loop */
+static __always_inline void mv_copy(u8 *d, const u8 *s, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		d[i] = s[i];
+		__asm__ volatile("" ::: "memory");
+	}
+}
+
+static __always_inline void mv_zero(u8 *d, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		d[i] = 0;
+		__asm__ volatile("" ::: "memory");
+	}
+}
+#else
+static __always_inline void mv_copy(u8 *d, const u8 *s, u32 n)
+{
+	mv_memcpy(d, s, n);
+}
+
+static __always_inline void mv_zero(u8 *d, u32 n)
+{
+	mv_memset(d, 0, n);
+}
+#endif
+
 /* Little-endian and big-endian access to unaligned bytes. */
 static __always_inline u16 mv_get_le16(const u8 *p)
 {
