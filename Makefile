@@ -69,7 +69,7 @@ $(foreach m,$(MODULES),$(eval $(call module_rules,$(m))))
 
 # A unit test is one program a file, with Debian's kselftest_harness.h (tools/deps fetches it).
 $(B)/selftests/%.o: CPPFLAGS += -I$(HARNESS) -Iselftests
-$(B)/selftests/%.o: WARN += -Wno-unused-function
+$(B)/selftests/%.o: WARN += -Wno-unused-function -Wno-missing-prototypes
 
 ALL_LIBS := $(call upto,$(lastword $(MODULES)))
 define program_rules
