@@ -264,10 +264,10 @@ static __always_inline enum mv_frame_type mv_frame_open(struct mv_frame_iter *it
 	if (payload[0] != MV_SUBTYPE_STREAM)
 		return MV_FRAME_UNKNOWN;
 	it->data = payload + MV_FRAME_HEADER;
-	it->offset = mv_get_be16(payload + 2);
-	if (it->offset > len - MV_FRAME_HEADER)
+	if (mv_get_be16(payload + 2) > len - MV_FRAME_HEADER)
 		return MV_FRAME_BAD;
 	it->len = len - MV_FRAME_HEADER;
+	it->offset = mv_get_be16(payload + 2);
 	return MV_FRAME_STREAM;
 }
 
