@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Exit sessions: the inner addresses that an exit granted, the secret that proves who may take
+ * them over, and the leg, the circuit that carries them now. A session outlives its last leg for
+ * a while; what grants addresses is the layer above (circuits_ops.bind).
+ */
+#ifndef MESHVPN_CIRCUIT_SESSION_H
+#define MESHVPN_CIRCUIT_SESSION_H
+
+#include <base/list.h>
+#include "circuits.h"
+
+struct hop;
+
+struct session {
+	struct hnode node;		/* by handle */
+	struct circuits *circuits;
+	u32 id;				/* in the datapath */
+	struct bind_grant grant;	/* handle and the valid secret included */
+	struct bind_addresses device;	/* what the datapath holds */
+	u64 rate, burst;
+	struct hop *leg;		/* live one, NULL: none */
+	struct hop *next;		/* bound, not yet live: presents next_secret when it is */
+	u8 next_secret[WIRE_SECRET];
+	u32 takeovers;
+	struct timer linger;
+};
+
+/* For the exit's metrics: one line a session, without its addresses. */
+struct session_info {
+	u32 id, takeovers;
+	bool has_leg;
+	u32 link, circuit;
+};
+int sessions_each(struct circuits *c, int (*each)(void *arg, const struct session_info *info), void *arg);
+
+/*
+ * BIND of @hop: a new session or a takeover. Fills @grant with everything BOUND says. Nothing
+ * takes effect before session_live(). A refusal leaves everything as it was.
+ */
+enum wire_refusal session_bind(struct circuits *c, struct hop *hop, const struct bind_request *request,
+			       struct bind_grant *grant);
+/* The first cell under df of @hop verified: it is the leg now, its secret the valid one. */
+void session_live(struct session *s, struct hop *hop);
+/* The circuit @hop ended. */
+void session_leg_lost(struct session *s, struct hop *hop);
+/* CLOSE under df. The legs are the caller's. */
+void session_close(struct session *s);
+void sessions_free(struct circuits *c);
+
+#endif
