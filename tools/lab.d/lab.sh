@@ -247,7 +247,7 @@ lab_host_add() {
 	# no duplicate address detection: the lab gives no address twice and cannot wait a second
 	ip netns exec "$ns" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
 		net.ipv6.conf.all.accept_ra=0 net.ipv6.conf.default.accept_ra=0 \
-		net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
+		net.ipv6.conf.default.router_solicitations=0 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
 		net.ipv4.ip_forward=$forward net.ipv6.conf.all.forwarding=$forward
 }
 
@@ -278,8 +278,8 @@ lab_link_add() {
 		echo "address add $2 dev $ifb$([[ $2 == *:* ]] && echo ' nodad')" >>"$LAB_DIR/.$b.ip"
 		shift 2
 	done
-	echo "link set $ifa up ${mtu:+mtu $mtu}" >>"$LAB_DIR/.$a.ip"
-	echo "link set $ifb up ${mtu:+mtu $mtu}" >>"$LAB_DIR/.$b.ip"
+	echo "link set dev $ifa up ${mtu:+mtu $mtu}" >>"$LAB_DIR/.$a.ip"
+	echo "link set dev $ifb up ${mtu:+mtu $mtu}" >>"$LAB_DIR/.$b.ip"
 	echo "$a $b $ifa $ifb ${words[*]}" >>"$LAB_DIR/links"
 }
 
@@ -298,7 +298,7 @@ lab_up() {
 	cp "$1" "$LAB_DIR/topology"
 	for h in "${lab_order[@]}"; do
 		lab_host_add "$h" || return
-		echo "link set lo up" >"$LAB_DIR/.$h.ip"
+		echo "link set dev lo up" >"$LAB_DIR/.$h.ip"
 	done
 	for i in "${!lab_links[@]}"; do
 		lab_link_add "$i" "${lab_links[i]}" || { lab_die "cannot make link ${lab_links[i]}"; return 1; }

@@ -59,7 +59,10 @@ static pid_t daemon_start(const char *log, char **argv)
 		return pid;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* what is ignored stays ignored over exec */
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
 	execvp(argv[0], argv);
 	fprintf(stderr, "ready: cannot run %s: %s\n", argv[0], strerror(errno));
 	_exit(127);
