@@ -11,6 +11,8 @@
 
 /* Fastest first. */
 const struct aead_impl aead_impls[] = {
+	{ "avx512", aead_avx512_usable, 16, aead_avx512_run },
+	{ "avx2", aead_avx2_usable, 8, aead_avx2_run },
 	{ "sodium", aead_sodium_usable, 1, aead_sodium_run },
 	{ NULL },
 };
@@ -36,7 +38,7 @@ int aead_select(const char *name)
 	impl = find(name && *name ? name : NULL);
 	if (!impl)
 		return -ENOENT;
-	if (!impl->usable())
+	if (!impl->usable() || !aead_sodium_usable())
 		return -ENOTSUP;
 	__atomic_store_n(&selected, impl, __ATOMIC_RELEASE);
 	return 0;
@@ -49,8 +51,9 @@ const struct aead_impl *aead_selected(void)
 	if (impl)
 		return impl;
 	impl = find(NULL);
-	if (!impl)
-		abort();	/* libsodium itself does not initialise: no cryptography at all */
+	/* aead_keystream() needs libsodium whatever was found */
+	if (!impl || !aead_sodium_usable())
+		abort();
 	__atomic_store_n(&selected, impl, __ATOMIC_RELEASE);
 	return impl;
 }
@@ -58,6 +61,16 @@ const struct aead_impl *aead_selected(void)
 void aead_run(struct aead_job *jobs, unsigned int n)
 {
 	aead_selected()->run(jobs, n);
+}
+
+bool aead_tag_ok(const struct aead_job *job, const u8 tag[AEAD_TAG_LEN])
+{
+	u8 want[AEAD_TAG_LEN] = { 0 }, have[AEAD_TAG_LEN] = { 0 };
+	size_t len = job->tag_len == 12 ? 12 : AEAD_TAG_LEN;
+
+	memcpy(want, job->tag, len);
+	memcpy(have, tag, len);
+	return crypto_verify_16(want, have) == 0;
 }
 
 void aead_keystream(const u8 key[AEAD_KEY_LEN], u64 nonce, u32 from, u8 *out, u32 len)
