@@ -72,12 +72,19 @@ $(B)/selftests/%.o: CPPFLAGS += -I$(HARNESS) -Iselftests
 $(B)/selftests/%.o: WARN += -Wno-unused-function -Wno-missing-prototypes
 
 ALL_LIBS := $(call upto,$(lastword $(MODULES)))
+# the privileged helper links with as little as possible
+LIBS_meshvpn-netd := $(call upto,sys)
+LDLIBS_meshvpn-netd := $(shell pkg-config --libs libnl-3.0)
 define program_rules
-$(B)/$(1): $(call objs,userspace/$(1)) $(ALL_LIBS)
+$(B)/$(1): $(call objs,userspace/$(1)) $(or $(LIBS_$(1)),$(ALL_LIBS))
 	$$(call say,LD,$$@)
-	$(Q)$$(CC) $$(LDFLAGS) -o $$@ $(call objs,userspace/$(1)) -Wl,--start-group $(ALL_LIBS) -Wl,--end-group $$(LDLIBS)
+	$(Q)$$(CC) $$(LDFLAGS) -o $$@ $(call objs,userspace/$(1)) -Wl,--start-group $(or $(LIBS_$(1)),$(ALL_LIBS)) \
+		-Wl,--end-group $(or $(LDLIBS_$(1)),$$(LDLIBS))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
+
+# its test drives the helper itself
+$(UNIT_sys): | $(B)/meshvpn-netd
 
 unit: $(MODULES:%=unit-%)
 tests: $(UNITS)

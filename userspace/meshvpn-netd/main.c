@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * meshvpn-netd: the privileged half of meshvpnd. It keeps CAP_NET_ADMIN (and the capability to
+ * bind low ports), answers a closed list of requests from the socketpair that it was started
+ * with, and puts everything back when the other end closes or a signal ends it.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "netd_internal.h"
+
+struct result {
+	u32 ifindex, count;
+	int fds[NETD_QUEUES_MAX];
+};
+
+static int do_cleanup(const struct netd_request *q, struct result *r)
+{
+	return journals_replay();
+}
+
+static int do_sockets(const struct netd_request *q, struct result *r)
+{
+	int ret = sockets_make(&q->sockets.addr, q->sockets.mark, q->sockets.lanes, r->fds);
+
+	r->count = ret ? 0 : q->sockets.lanes;
+	return ret;
+}
+
+static int do_device_new(const struct netd_request *q, struct result *r)
+{
+	int ret = device_make(q->device.name, q->device.mtu, q->device.queues, r->fds, &r->ifindex);
+
+	r->count = ret ? 0 : q->device.queues;
+	return ret;
+}
+
+static bool name_ends(const char name[IFNAMSIZ])
+{
+	return strnlen(name, IFNAMSIZ) < IFNAMSIZ;
+}
+
+static int do_device_del(const struct netd_request *q, struct result *r)
+{
+	return name_ends(q->device.name) ? device_drop(q->device.name) : -EINVAL;
+}
+
+static int do_address_add(const struct netd_request *q, struct result *r)
+{
+	return address_add(&q->address);
+}
+
+static int do_address_del(const struct netd_request *q, struct result *r)
+{
+	return address_del(&q->address);
+}
+
+static int do_routing_set(const struct netd_request *q, struct result *r)
+{
+	return routing_set(&q->routing);
+}
+
+static int do_routing_del(const struct netd_request *q, struct result *r)
+{
+	struct device *d = name_ends(q->routing.device) ? device_find(q->routing.device) : NULL;
+
+	return d ? routing_del(d) : complain(-ENOENT, "no such device of ours");
+}
+
+static int do_exit_set(const struct netd_request *q, struct result *r)
+{
+	return exit_set(&q->exit);
+}
+
+static int do_exit_del(const struct netd_request *q, struct result *r)
+{
+	struct device *d = name_ends(q->exit.device) ? device_find(q->exit.device) : NULL;
+
+	return d ? exit_del(d) : complain(-ENOENT, "no such device of ours");
+}
+
+static int do_flows_flush(const struct netd_request *q, struct result *r)
+{
+	return flows_flush(q->flows.family, q->flows.addr);
+}
+
+static int (*const verbs[NETD_VERBS])(const struct netd_request *, struct result *) = {
+	[NETD_CLEANUP] = do_cleanup,
+	[NETD_SOCKETS] = do_sockets,
+	[NETD_DEVICE_NEW] = do_device_new,
+	[NETD_DEVICE_DEL] = do_device_del,
+	[NETD_ADDRESS_ADD] = do_address_add,
+	[NETD_ADDRESS_DEL] = do_address_del,
+	[NETD_ROUTING_SET] = do_routing_set,
+	[NETD_ROUTING_DEL] = do_routing_del,
+	[NETD_EXIT_SET] = do_exit_set,
+	[NETD_EXIT_DEL] = do_exit_del,
+	[NETD_FLOWS_FLUSH] = do_flows_flush,
+};
+
+static int handle(const struct netd_request *q, size_t len, struct result *r)
+{
+	complain(0, "%s", "");
+	if (len != sizeof(*q) || q->version != NETD_VERSION || q->verb >= NETD_VERBS)
+		return complain(-EPROTO, "daemon and helper are of different versions");
+	return verbs[q->verb](q, r);
+}
+
+/* One request; false at the daemon's end. */
+static bool serve(int fd)
+{
+	struct netd_request q;
+	struct netd_answer a = { 0 };
+	struct result r = { 0 };
+	int stray[NETD_QUEUES_MAX], n;
+	u32 count = 0, i;
+
+	n = netd_receive(fd, &q, sizeof(q), stray, &count);
+	for (i = 0; i < count; i++)
+		close(stray[i]);
+	if (n <= 0)
+		return false;
+	a.error = handle(&q, n, &r);
+	a.ifindex = r.ifindex;
+	a.fds = a.error ? 0 : r.count;
+	snprintf(a.text, sizeof(a.text), "%s", complaint());
+	n = netd_send(fd, &a, sizeof(a), r.fds, a.fds);
+	for (i = 0; i < r.count; i++)
+		close(r.fds[i]);
+	return n >= 0;
+}
+
+/* Only what the closed list needs; what we start (nft, conntrack) gets no more either. */
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	u32 keep = 1U << CAP_NET_ADMIN | 1U << CAP_NET_BIND_SERVICE;
+	struct __user_cap_data_struct data[2] = { { keep, keep, 0 }, { 0, 0, 0 } };
+	int cap;
+
+	for (cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (cap > 31 || !(keep >> cap & 1))
+			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || syscall(SYS_capset, &header, data))
+		return -errno;
+	return 0;
+}
+
+static int signals(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* SIGTERM alone does not end us before the daemon, which needs us for its own orderly stop. */
+static void loop(int fd, int sigfd)
+{
+	struct pollfd p[2] = { { fd, POLLIN, 0 }, { sigfd, POLLIN, 0 } };
+	struct signalfd_siginfo info;
+
+	for (;;) {
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return;
+		if (p[1].revents && read(sigfd, &info, sizeof(info)) < 0)
+			return;
+		if (p[0].revents && !serve(fd))
+			return;
+	}
+}
+
+static void usage(FILE *f)
+{
+	fprintf(f, "usage: meshvpn-netd --fd N\n"
+		"The privileged helper of meshvpnd, which starts it. N is a connected SOCK_SEQPACKET socket.\n");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "fd", required_argument, NULL, 'f' }, { "help", no_argument, NULL, 'h' }, { 0 },
+	};
+	int fd = -1, c, sigfd;
+
+	log_init("meshvpn-netd", LOG_INFO);
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'h') {
+			usage(stdout);
+			return 0;
+		}
+		if (c != 'f') {
+			usage(stderr);
+			return 2;
+		}
+		fd = atoi(optarg);
+	}
+	if (fd < 0) {
+		usage(stderr);
+		return 2;
+	}
+	sigfd = signals();
+	if (drop_capabilities() || rtnl_open() || sigfd < 0) {
+		log_error("start", "cannot start: %s (meshvpnd must be started as root)", complaint());
+		return 1;
+	}
+	loop(fd, sigfd);
+	devices_undo();
+	return 0;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The daemon's side of the privileged helper: see netd.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "netd_wire.h"
+
+#define NETD_PROGRAM "meshvpn-netd"
+#define NETD_PACKAGED "/usr/libexec/meshvpn/" NETD_PROGRAM
+#define NETD_CHILD_FD 3
+
+struct netd {
+	int fd;
+	pid_t pid;			/* 0: not ours */
+	char error[NETD_ERROR_MAX];
+};
+
+union control {
+	struct cmsghdr align;
+	char room[CMSG_SPACE(NETD_QUEUES_MAX * sizeof(int))];
+};
+
+int netd_send(int fd, const void *data, size_t len, const int *fds, u32 count)
+{
+	union control control;
+	struct iovec iov = { (void *)data, len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	if (count) {
+		struct cmsghdr *c;
+
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE(count * sizeof(int));
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, count * sizeof(int));
+	}
+	do {
+		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : (int)n;
+}
+
+static void take_fds(struct msghdr *msg, int *fds, u32 *count)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	u32 i, n;
+
+	*count = 0;
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return;
+	n = (u32)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+	for (i = 0; i < n && i < NETD_QUEUES_MAX; i++)
+		memcpy(&fds[i], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+	*count = i;
+}
+
+int netd_receive(int fd, void *data, size_t len, int *fds, u32 *count)
+{
+	union control control;
+	struct iovec iov = { data, len };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	ssize_t n;
+
+	do {
+		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	take_fds(&msg, fds, count);
+	return (int)n;
+}
+
+static int fail(struct netd *netd, int error, const char *what)
+{
+	snprintf(netd->error, sizeof(netd->error), "%s: %s", what, strerror(-error));
+	return error;
+}
+
+/* One request and its answer; @fds: room for NETD_QUEUES_MAX, or NULL if none are expected. */
+static int call(struct netd *netd, struct netd_request *q, struct netd_answer *a, int *fds)
+{
+	int got[NETD_QUEUES_MAX], n;
+	u32 count = 0, i;
+
+	q->version = NETD_VERSION;
+	n = netd_send(netd->fd, q, sizeof(*q), NULL, 0);
+	if (n >= 0)
+		n = netd_receive(netd->fd, a, sizeof(*a), got, &count);
+	if (n >= 0 && n != sizeof(*a))
+		n = -EPIPE;
+	if (n >= 0 && !a->error && count != a->fds)
+		n = -EPROTO;
+	for (i = 0; i < count; i++) {
+		if (n >= 0 && !a->error && fds)
+			fds[i] = got[i];
+		else
+			close(got[i]);
+	}
+	if (n < 0)
+		return fail(netd, n, "privileged helper " NETD_PROGRAM " does not answer");
+	a->text[sizeof(a->text) - 1] = 0;
+	memcpy(netd->error, a->text, sizeof(netd->error));
+	return a->error;
+}
+
+static const char *beside(char path[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - sizeof(NETD_PROGRAM) - 1);
+	char *slash;
+
+	if (n <= 0)
+		return NETD_PACKAGED;
+	path[n] = 0;
+	slash = strrchr(path, '/');
+	strcpy(slash ? slash + 1 : path, NETD_PROGRAM);
+	return access(path, X_OK) ? NETD_PACKAGED : path;
+}
+
+int netd_attach(struct netd **netd, int fd)
+{
+	*netd = calloc(1, sizeof(**netd));
+	if (!*netd)
+		return -ENOMEM;
+	(*netd)->fd = fd;
+	return 0;
+}
+
+static void run_helper(const char *path, int fd)
+{
+	char *const argv[] = { NETD_PROGRAM, "--fd", "3", NULL };
+
+	/* a group of its own: Ctrl-C goes to the daemon, whose end is the helper's sign */
+	setpgid(0, 0);
+	if (dup2(fd, NETD_CHILD_FD) < 0 || (fd == NETD_CHILD_FD && fcntl(fd, F_SETFD, 0)))
+		_exit(127);
+	execv(path, argv);
+	_exit(127);
+}
+
+int netd_start(struct netd **netd, const char *path)
+{
+	char own[PATH_MAX];
+	int pair[2], ret;
+	pid_t pid;
+
+	if (!path)
+		path = beside(own);
+	if (access(path, X_OK))
+		return -errno;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	pid = fork();
+	if (!pid)
+		run_helper(path, pair[1]);
+	ret = pid < 0 ? -errno : netd_attach(netd, pair[0]);
+	close(pair[1]);
+	if (ret) {
+		close(pair[0]);
+		return ret;
+	}
+	(*netd)->pid = pid;
+	return 0;
+}
+
+void netd_stop(struct netd *netd)
+{
+	if (!netd)
+		return;
+	close(netd->fd);
+	if (netd->pid)
+		while (waitpid(netd->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	free(netd);
+}
+
+int netd_fd(const struct netd *netd)
+{
+	return netd->fd;
+}
+
+const char *netd_error(const struct netd *netd)
+{
+	return netd->error;
+}
+
+static int simple(struct netd *netd, struct netd_request *q)
+{
+	struct netd_answer a;
+
+	return call(netd, q, &a, NULL);
+}
+
+int netd_cleanup(struct netd *netd)
+{
+	return simple(netd, &(struct netd_request){ .verb = NETD_CLEANUP });
+}
+
+int netd_sockets(struct netd *netd, const struct endpoint *addr, u16 port, u32 mark, u32 lanes, int *fds)
+{
+	struct netd_request q = { .verb = NETD_SOCKETS };
+	struct netd_answer a;
+
+	if (addr)
+		q.sockets.addr = *addr;
+	q.sockets.addr.port = port;
+	q.sockets.mark = mark;
+	q.sockets.lanes = lanes;
+	return call(netd, &q, &a, fds);
+}
+
+static void set_name(char to[IFNAMSIZ], const char *name)
+{
+	snprintf(to, IFNAMSIZ, "%s", name);
+}
+
+int netd_device_new(struct netd *netd, const char *name, u32 mtu, u32 queues, int *fds, u32 *ifindex)
+{
+	struct netd_request q = { .verb = NETD_DEVICE_NEW, .device = { .mtu = mtu, .queues = queues } };
+	struct netd_answer a;
+	int ret;
+
+	set_name(q.device.name, name);
+	ret = call(netd, &q, &a, fds);
+	if (!ret && ifindex)
+		*ifindex = a.ifindex;
+	return ret;
+}
+
+int netd_device_del(struct netd *netd, const char *name)
+{
+	struct netd_request q = { .verb = NETD_DEVICE_DEL };
+
+	set_name(q.device.name, name);
+	return simple(netd, &q);
+}
+
+int netd_address_add(struct netd *netd, const struct netd_address *address)
+{
+	return simple(netd, &(struct netd_request){ .verb = NETD_ADDRESS_ADD, .address = *address });
+}
+
+int netd_address_del(struct netd *netd, const struct netd_address *address)
+{
+	return simple(netd, &(struct netd_request){ .verb = NETD_ADDRESS_DEL, .address = *address });
+}
+
+int netd_routing_set(struct netd *netd, const struct netd_routing *routing)
+{
+	return simple(netd, &(struct netd_request){ .verb = NETD_ROUTING_SET, .routing = *routing });
+}
+
+int netd_routing_del(struct netd *netd, const char *device)
+{
+	struct netd_request q = { .verb = NETD_ROUTING_DEL };
+
+	set_name(q.routing.device, device);
+	return simple(netd, &q);
+}
+
+int netd_exit_set(struct netd *netd, const struct netd_exit *exit)
+{
+	return simple(netd, &(struct netd_request){ .verb = NETD_EXIT_SET, .exit = *exit });
+}
+
+int netd_exit_del(struct netd *netd, const char *device)
+{
+	struct netd_request q = { .verb = NETD_EXIT_DEL };
+
+	set_name(q.exit.device, device);
+	return simple(netd, &q);
+}
+
+int netd_flows_flush(struct netd *netd, u8 family, const u8 *addr)
+{
+	struct netd_request q = { .verb = NETD_FLOWS_FLUSH, .flows.family = family };
+
+	memcpy(q.flows.addr, addr, family == AF_INET ? 4 : 16);
+	return simple(netd, &q);
+}
