@@ -69,6 +69,8 @@ static void put_back(const char *path, const char *value)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
+	if (fd < 0 && errno == ENOENT)
+		return;		/* gone with its device */
 	if (fd < 0 || write(fd, value, strlen(value)) < 0)
 		log_warn("journal", "cannot put %s back to %s", path, value);
 	if (fd >= 0)

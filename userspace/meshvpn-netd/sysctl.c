@@ -69,7 +69,9 @@ void sysctls_undo(struct device *d)
 	while (!list_empty(&d->sysctls)) {
 		struct sysctl *s = list_entry(d->sysctls.next, struct sysctl, list);
 
-		if (put(s->path, s->old))
+		int ret = put(s->path, s->old);
+
+		if (ret && ret != -ENOENT)	/* gone with its device */
 			log_warn("sysctl", "cannot put %s back to %s", s->path, s->old);
 		list_del(&s->list);
 		free(s);

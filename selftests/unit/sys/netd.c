@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The privileged helper, driven through its real socketpair in a network namespace of its own:
+ * what it makes is there, what it must refuse is refused, and everything is as before when the
+ * daemon's end closes, and after the helper was killed and a next one cleans up.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <kselftest_harness.h>
+#include <sys/netd.h>
+
+static char program[PATH_MAX];
+
+static void find_helper(void)
+{
+	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 32);
+
+	program[n > 0 ? n : 0] = 0;
+	strcat(dirname(dirname(dirname(dirname(program)))), "/meshvpn-netd");
+}
+
+/* Does the command's output have the text? */
+static bool says(const char *command, const char *text)
+{
+	char out[16384];
+	FILE *f = popen(command, "r");
+	size_t n = fread(out, 1, sizeof(out) - 1, f);
+
+	out[n] = 0;
+	pclose(f);
+	return strstr(out, text);
+}
+
+static int value(const char *path)
+{
+	int v = -1;
+	FILE *f = fopen(path, "r");
+
+	if (f) {
+		if (fscanf(f, "%d", &v) != 1)
+			v = -1;
+		fclose(f);
+	}
+	return v;
+}
+
+FIXTURE(helper) {
+	struct netd *netd;
+	int fds[NETD_QUEUES_MAX];
+};
+
+FIXTURE_SETUP(helper)
+{
+	find_helper();
+	ASSERT_EQ(0, unshare(CLONE_NEWNET | CLONE_NEWNS));
+	ASSERT_EQ(0, mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	ASSERT_EQ(0, mkdir("/run/meshvpn", 0755) && errno != EEXIST);
+	ASSERT_EQ(0, mount("none", "/run/meshvpn", "tmpfs", 0, NULL));
+	ASSERT_EQ(0, system("ip link set lo up && ip link add up0 type veth peer name up1 && ip link set up0 up"));
+	ASSERT_EQ(0, netd_start(&self->netd, program));
+	ASSERT_EQ(0, netd_cleanup(self->netd)) TH_LOG("%s", netd_error(self->netd));
+}
+
+FIXTURE_TEARDOWN(helper)
+{
+	netd_stop(self->netd);
+}
+
+static struct netd_address address4(const char *text)
+{
+	struct netd_address a = { .device = "mesh0", .family = AF_INET, .bits = 32 };
+
+	inet_pton(AF_INET, text, a.addr);
+	return a;
+}
+
+static struct netd_routing routing(bool all)
+{
+	struct netd_routing r = {
+		.device = "mesh0", .table = 4470, .mark = 0x6d000000, .mark_mask = 0xff000000, .all = all, .has4 = true,
+	};
+
+	inet_pton(AF_INET, "198.18.0.7", r.source4);
+	return r;
+}
+
+static struct netd_exit exit_conf(void)
+{
+	struct netd_exit e = {
+		.device = "mesh0", .pool4 = { 198, 18 }, .pool4_bits = 15, .pool6 = { 0xfd, 1 }, .pool6_bits = 48,
+		.flows_per_address = 100, .new_per_second = 50, .rules = 1, .default_verdict = NETD_ACCEPT,
+		.rule[0] = { .verdict = NETD_REJECT, .port_from = 25, .port_to = 25 },
+	};
+
+	return e;
+}
+
+TEST_F(helper, sockets)
+{
+	int a[4], b[4];
+
+	ASSERT_EQ(0, netd_sockets(self->netd, NULL, 4470, 7, 4, a));
+	EXPECT_TRUE(says("ss -Hulnp", ":4473"));
+	EXPECT_EQ(-EADDRINUSE, netd_sockets(self->netd, NULL, 4471, 7, 1, b));
+	EXPECT_NE(NULL, strstr(netd_error(self->netd), "4471"));
+	EXPECT_EQ(-EINVAL, netd_sockets(self->netd, NULL, 5000, 7, 17, b));
+	EXPECT_EQ(0, netd_sockets(self->netd, NULL, 0, 0, 3, b));
+}
+
+TEST_F(helper, device)
+{
+	u32 ifindex;
+
+	ASSERT_EQ(0, netd_device_new(self->netd, "mesh0", 1420, 2, self->fds, &ifindex));
+	EXPECT_EQ(ifindex, if_nametoindex("mesh0"));
+	EXPECT_TRUE(says("ip link show mesh0", "mtu 1420"));
+	EXPECT_FALSE(says("ip -6 addr show mesh0", "fe80"));
+	EXPECT_EQ(-EEXIST, netd_device_new(self->netd, "mesh0", 1420, 1, self->fds + 2, &ifindex));
+	EXPECT_EQ(-EINVAL, netd_device_new(self->netd, "eth0", 1420, 1, self->fds + 2, &ifindex));
+	EXPECT_EQ(-EINVAL, netd_device_new(self->netd, "mesh/../x", 1420, 1, self->fds + 2, &ifindex));
+	EXPECT_EQ(-EINVAL, netd_device_new(self->netd, "mesh1", 100, 1, self->fds + 2, &ifindex));
+	EXPECT_EQ(-ENOENT, netd_device_del(self->netd, "mesh9"));
+}
+
+TEST_F(helper, routing)
+{
+	struct netd_address a = address4("198.18.0.7"), b = address4("198.18.0.8");
+	struct netd_routing r = routing(false), all = routing(true);
+
+	EXPECT_EQ(-ENOENT, netd_address_add(self->netd, &a));
+	ASSERT_EQ(0, netd_device_new(self->netd, "mesh0", 1420, 1, self->fds, NULL));
+	ASSERT_EQ(0, netd_address_add(self->netd, &a)) TH_LOG("%s", netd_error(self->netd));
+	ASSERT_EQ(0, netd_routing_set(self->netd, &r)) TH_LOG("%s", netd_error(self->netd));
+	ASSERT_EQ(0, netd_address_add(self->netd, &b)) TH_LOG("%s", netd_error(self->netd));
+	EXPECT_TRUE(says("ip route get 192.0.2.1 from 198.18.0.8", "dev mesh0"));
+	EXPECT_TRUE(says("ip route get 192.0.2.1 oif mesh0", "src 198.18.0.7"));
+	EXPECT_FALSE(says("ip route get 192.0.2.1 2>&1", "mesh0"));
+	ASSERT_EQ(0, netd_routing_set(self->netd, &all)) TH_LOG("%s", netd_error(self->netd));
+	EXPECT_TRUE(says("ip route get 192.0.2.1", "dev mesh0"));
+	EXPECT_FALSE(says("ip route get 192.0.2.1 mark 0x6d000000 2>&1", "mesh0"));
+	/* no IPv6 session: unreachable, not leaked */
+	EXPECT_TRUE(says("ip -6 route show table 4470", "unreachable default"));
+	ASSERT_EQ(0, netd_routing_set(self->netd, &r));
+	EXPECT_FALSE(says("ip route get 192.0.2.1 2>&1", "mesh0"));
+	ASSERT_EQ(0, netd_routing_del(self->netd, "mesh0"));
+	EXPECT_FALSE(says("ip rule; ip -6 rule", "4470"));
+	r.table = 254;
+	EXPECT_EQ(-EINVAL, netd_routing_set(self->netd, &r));
+}
+
+TEST_F(helper, exit_rules)
+{
+	struct netd_exit e = exit_conf();
+
+	ASSERT_EQ(0, netd_device_new(self->netd, "mesh0", 1420, 1, self->fds, NULL));
+	ASSERT_EQ(0, value("/proc/sys/net/ipv4/conf/up0/forwarding"));
+	ASSERT_EQ(0, netd_exit_set(self->netd, &e)) TH_LOG("%s", netd_error(self->netd));
+	EXPECT_EQ(1, value("/proc/sys/net/ipv4/conf/up0/forwarding"));
+	EXPECT_TRUE(says("nft list tables", "meshvpn_mesh0"));
+	e.rules = 2;
+	e.rule[1] = (struct netd_policy_rule){ .family = AF_INET, .bits = 8, .addr = { 9 }, .port_to = 65535 };
+	ASSERT_EQ(0, netd_exit_set(self->netd, &e)) TH_LOG("%s", netd_error(self->netd));
+	EXPECT_TRUE(says("nft list table inet meshvpn_mesh0", "9.0.0.0/8"));
+	EXPECT_EQ(1, value("/proc/sys/net/ipv4/conf/up0/forwarding"));
+	e.rule[1].addr[3] = 1;
+	EXPECT_EQ(-EINVAL, netd_exit_set(self->netd, &e));
+	ASSERT_EQ(0, netd_exit_del(self->netd, "mesh0"));
+	EXPECT_FALSE(says("nft list tables", "meshvpn"));
+	EXPECT_EQ(0, value("/proc/sys/net/ipv4/conf/up0/forwarding"));
+}
+
+static void make_everything(struct __test_metadata *_metadata, struct netd *netd, int *fds)
+{
+	struct netd_address a = address4("198.18.0.7");
+	struct netd_routing r = routing(true);
+	struct netd_exit e = exit_conf();
+
+	ASSERT_EQ(0, netd_device_new(netd, "mesh0", 1420, 1, fds, NULL));
+	ASSERT_EQ(0, netd_address_add(netd, &a));
+	ASSERT_EQ(0, netd_routing_set(netd, &r));
+	ASSERT_EQ(0, netd_exit_set(netd, &e));
+}
+
+static void expect_nothing_left(struct __test_metadata *_metadata)
+{
+	EXPECT_FALSE(says("ip rule; ip -6 rule", "4470"));
+	EXPECT_FALSE(says("ip rule; ip -6 rule", "suppress"));
+	EXPECT_FALSE(says("nft list tables", "meshvpn"));
+	EXPECT_FALSE(says("ip link", "mesh0"));
+	EXPECT_EQ(0, value("/proc/sys/net/ipv4/conf/up0/forwarding"));
+	EXPECT_FALSE(says("ls /run/meshvpn", "journal"));
+}
+
+TEST_F(helper, daemon_gone)
+{
+	make_everything(_metadata, self->netd, self->fds);
+	EXPECT_TRUE(says("ip rule", "4470"));
+	close(self->fds[0]);
+	netd_stop(self->netd);
+	expect_nothing_left(_metadata);
+	ASSERT_EQ(0, netd_start(&self->netd, program));
+}
+
+TEST_F(helper, killed)
+{
+	make_everything(_metadata, self->netd, self->fds);
+	close(self->fds[0]);
+	ASSERT_EQ(0, system("pkill -KILL -P $PPID meshvpn-netd"));
+	EXPECT_NE(0, netd_cleanup(self->netd));
+	netd_stop(self->netd);
+	EXPECT_TRUE(says("nft list tables", "meshvpn"));
+	ASSERT_EQ(0, netd_start(&self->netd, program));
+	ASSERT_EQ(0, netd_cleanup(self->netd)) TH_LOG("%s", netd_error(self->netd));
+	expect_nothing_left(_metadata);
+}
+
+TEST_HARNESS_MAIN
