@@ -265,7 +265,7 @@ lab_link_add() {
 		ln -s "wire.$a.$ifa" "$LAB_DIR/wire.$b.$ifb"
 		echo "b" >"$LAB_DIR/wire.$b.$ifb.side"
 	else
-		ip -n "$(lab_ns "$a")" link add "$ifa" type veth peer name "$ifb" netns "$(lab_ns "$b")" || return
+		ip -n "$(lab_ns "$a")" link add name "$ifa" type veth peer name "$ifb" netns "$(lab_ns "$b")" || return
 		# GRO on veth needs NAPI, which this turns on; it is what makes UDP fast
 		ip netns exec "$(lab_ns "$a")" ethtool -K "$ifa" gro on &
 		ip netns exec "$(lab_ns "$b")" ethtool -K "$ifb" gro on
@@ -354,6 +354,49 @@ lab_daemon() {
 	local host=$1 config=$2 d=$LAB_DIR/$1
 	shift 2
 	lab_spawn "$host" meshvpnd "$LAB_BUILD/meshvpnd" --config "$config" "$@"
+}
+
+# lab_config HOST ROLE [SECTION.KEY=VALUE...]: writes LAB_DIR/HOST/meshvpnd.conf for a client,
+# relay or exit, and prints its path. A later value of a key comes in addition to an earlier one,
+# except where it replaces a default of here.
+lab_config() {
+	local host=$1 role=$2 d=$LAB_DIR/$1 w
+	local -A value=([Node.ListenPort]=4470 [Node.PrivateNetwork]=yes
+		[Node.IdentityKeyFile]=$d/identity.key [Node.StateDirectory]=$d/state
+		[Node.ControlSocket]=$d/control [Node.DescriptorDirectory]=$LAB_DIR/descriptors
+		[Relay.Nickname]=$host [Client.Enable]=no [Relay.Enable]=no [Exit.Enable]=no)
+	local order=(Node.ListenPort Node.PrivateNetwork Node.IdentityKeyFile
+		Node.StateDirectory Node.ControlSocket Node.DescriptorDirectory
+		Client.Enable Relay.Enable Relay.Nickname Exit.Enable)
+	shift 2
+	case $role in
+	client) value[Client.Enable]=yes; set -- Client.Interface=mesh0 Client.Hops=3 "$@" ;;
+	relay) value[Relay.Enable]=yes ;;
+	exit) value[Relay.Enable]=yes value[Exit.Enable]=yes; set -- "Exit.Policy=accept *:*" "$@" ;;
+	*) lab_die "no role '$role'"; return 1 ;;
+	esac
+	for w; do
+		[[ ${value[${w%%=*}]-} ]] || order+=("${w%%=*}")
+		case ${w%%=*} in
+		*.Policy) value[${w%%=*}]+=${value[${w%%=*}]:+$'\n'}${w#*=} ;;
+		*) value[${w%%=*}]=${w#*=} ;;
+		esac
+	done
+	mkdir -p "$d"
+	{
+		local section key k v
+		for section in Node Client Relay Exit; do
+			echo "[$section]"
+			for key in $(printf '%s\n' "${order[@]}" | awk '!seen[$0]++'); do
+				[[ $key == "$section".* ]] || continue
+				while IFS= read -r v; do
+					echo "${key#*.} = $v"
+				done <<<"${value[$key]}"
+			done
+			echo
+		done
+	} >"$d/meshvpnd.conf"
+	echo "$d/meshvpnd.conf"
 }
 
 # lab_spawn HOST NAME PROGRAM [ARG...]: any daemon that speaks sd_notify; log, pid and the way it
