@@ -30,29 +30,37 @@ union chacha_work {
 };
 _Static_assert(sizeof(union chacha_work) <= AEAD_WORK_LEN, "work area");
 
-static __always_inline void set_lanes(v16u *v, __mmask16 lanes, u32 word)
+static __always_inline v16u put_lanes(v16u v, __mmask16 lanes, u32 word)
 {
-	*v = (v16u)_mm512_mask_set1_epi32((__m512i)*v, lanes, (int)word);
+	return (v16u)_mm512_mask_set1_epi32((__m512i)v, lanes, (int)word);
 }
 
 static __always_inline void chacha16_load(struct chacha16 *s, const struct chacha_run *runs,
 					  unsigned int n)
 {
 	const v16u index = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
-	unsigned int i, w, first = 0;
+	v16u k0 = {}, k1 = {}, k2 = {}, k3 = {}, k4 = {}, k5 = {}, k6 = {}, k7 = {};
+	v16u counter = {}, nonce0 = {}, nonce1 = {};
+	unsigned int i, first = 0;
 
-	*s = (struct chacha16){ 0 };
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; first += runs[i++].lanes) {
 		__mmask16 lanes = ((1u << runs[i].lanes) - 1) << first;
+		const u8 *key = runs[i].key;
 
-		for (w = 0; w < 8; w++)
-			set_lanes(&s->key[w], lanes, mv_get_le32(runs[i].key + 4 * w));
-		set_lanes(&s->counter, lanes, runs[i].counter - first);
-		set_lanes(&s->nonce[0], lanes, (u32)runs[i].nonce);
-		set_lanes(&s->nonce[1], lanes, (u32)(runs[i].nonce >> 32));
-		first += runs[i].lanes;
+		k0 = put_lanes(k0, lanes, mv_get_le32(key));
+		k1 = put_lanes(k1, lanes, mv_get_le32(key + 4));
+		k2 = put_lanes(k2, lanes, mv_get_le32(key + 8));
+		k3 = put_lanes(k3, lanes, mv_get_le32(key + 12));
+		k4 = put_lanes(k4, lanes, mv_get_le32(key + 16));
+		k5 = put_lanes(k5, lanes, mv_get_le32(key + 20));
+		k6 = put_lanes(k6, lanes, mv_get_le32(key + 24));
+		k7 = put_lanes(k7, lanes, mv_get_le32(key + 28));
+		counter = put_lanes(counter, lanes, runs[i].counter - first);
+		nonce0 = put_lanes(nonce0, lanes, (u32)runs[i].nonce);
+		nonce1 = put_lanes(nonce1, lanes, (u32)(runs[i].nonce >> 32));
 	}
-	s->counter += index;
+	*s = (struct chacha16){ { k0, k1, k2, k3, k4, k5, k6, k7 }, counter + index,
+				{ nonce0, nonce1 } };
 }
 
 /* Blocks @block, 4, 8 and 12 further on, from their quarters: 4x4 transpose of 128 bits. */

@@ -68,19 +68,39 @@ struct chacha8 {
 	*(__m##bits##i *)&(r3) = _mm##bits##_unpackhi_epi64(t2, t3);	\
 } while (0)
 
-/* Fill lanes [first, first + lanes) of the initial state from a run. */
-static __always_inline void chacha8_load(struct chacha8 *s, const struct chacha_run *run,
-					 u32 first)
+static __always_inline v8u blend(v8u v, v8u in, u32 word)
 {
-	const v8u index = { 0, 1, 2, 3, 4, 5, 6, 7 };
-	const v8u in = (v8u)(index - first < run->lanes);
-	int w;
+	return (v8u)_mm256_blendv_epi8((__m256i)v, _mm256_set1_epi32((int)word), (__m256i)in);
+}
 
-	for (w = 0; w < 8; w++)
-		s->key[w] = (s->key[w] & ~in) | (mv_get_le32(run->key + 4 * w) & in);
-	s->counter = (s->counter & ~in) | ((index - first + run->counter) & in);
-	s->nonce[0] = (s->nonce[0] & ~in) | ((u32)run->nonce & in);
-	s->nonce[1] = (s->nonce[1] & ~in) | ((u32)(run->nonce >> 32) & in);
+/* The initial states of eight lanes. */
+static __always_inline void chacha8_load(struct chacha8 *s, const struct chacha_run *runs,
+					 unsigned int n)
+{
+	const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+	v8u k0 = {}, k1 = {}, k2 = {}, k3 = {}, k4 = {}, k5 = {}, k6 = {}, k7 = {};
+	v8u counter = {}, nonce0 = {}, nonce1 = {};
+	unsigned int i, first = 0;
+
+	for (i = 0; i < n; first += runs[i++].lanes) {
+		/* this and all later lanes: those that follow are overwritten */
+		v8u in = (v8u)_mm256_cmpgt_epi32(index, _mm256_set1_epi32((int)first - 1));
+		const u8 *key = runs[i].key;
+
+		k0 = blend(k0, in, mv_get_le32(key));
+		k1 = blend(k1, in, mv_get_le32(key + 4));
+		k2 = blend(k2, in, mv_get_le32(key + 8));
+		k3 = blend(k3, in, mv_get_le32(key + 12));
+		k4 = blend(k4, in, mv_get_le32(key + 16));
+		k5 = blend(k5, in, mv_get_le32(key + 20));
+		k6 = blend(k6, in, mv_get_le32(key + 24));
+		k7 = blend(k7, in, mv_get_le32(key + 28));
+		counter = blend(counter, in, runs[i].counter - first);
+		nonce0 = blend(nonce0, in, (u32)runs[i].nonce);
+		nonce1 = blend(nonce1, in, (u32)(runs[i].nonce >> 32));
+	}
+	*s = (struct chacha8){ { k0, k1, k2, k3, k4, k5, k6, k7 }, counter + (v8u)index,
+			       { nonce0, nonce1 } };
 }
 
 static __always_inline void put_halves(u8 *ks, u32 block, v8u a, v8u b, v8u c, v8u d)
@@ -98,13 +118,7 @@ static __always_inline void put_halves(u8 *ks, u32 block, v8u a, v8u b, v8u c, v
 static __always_inline void chacha8(const struct chacha_run *runs, unsigned int n, u8 *ks,
 				    struct chacha8 *s)
 {
-	unsigned int i, first = 0;
-
-	*s = (struct chacha8){ 0 };
-	for (i = 0; i < n; i++) {
-		chacha8_load(s, &runs[i], first);
-		first += runs[i].lanes;
-	}
+	chacha8_load(s, runs, n);
 	CHACHA_CORE(v8u, s);
 	TRANSPOSE_WORDS(256, x0, x1, x2, x3);
 	TRANSPOSE_WORDS(256, x4, x5, x6, x7);
