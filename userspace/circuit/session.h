@@ -14,14 +14,15 @@ struct hop;
 
 struct session {
 	struct hnode node;		/* by handle */
-	struct circuits *circuits;
+	struct circuits *c;
 	u32 id;				/* in the datapath */
-	struct bind_grant grant;	/* handle and the valid secret included */
-	struct bind_addresses device;	/* what the datapath holds */
+	bool installed;			/* there */
+	struct bind_grant grant;	/* with the handle and the valid secret */
 	u64 rate, burst;
-	struct hop *leg;		/* live one, NULL: none */
-	struct hop *next;		/* bound, not yet live: presents next_secret when it is */
-	u8 next_secret[WIRE_SECRET];
+	struct hop *leg;		/* live, NULL: none */
+	struct hop *next;		/* bound, not yet live */
+	u8 next_secret[WIRE_SECRET];	/* valid when it is */
+	bool lived;			/* had a leg */
 	u32 takeovers;
 	struct timer linger;
 };
@@ -35,16 +36,18 @@ struct session_info {
 int sessions_each(struct circuits *c, int (*each)(void *arg, const struct session_info *info), void *arg);
 
 /*
- * BIND of @hop: a new session or a takeover. Fills @grant with everything BOUND says. Nothing
+ * BIND of @hop: a new session or a takeover. Fills @grant with everything that BOUND says. Nothing
  * takes effect before session_live(). A refusal leaves everything as it was.
  */
 enum wire_refusal session_bind(struct circuits *c, struct hop *hop, const struct bind_request *request,
 			       struct bind_grant *grant);
-/* The first cell under df of @hop verified: it is the leg now, its secret the valid one. */
+/* Its datapath object, as it is now. */
+void session_datapath(const struct session *s, struct datapath_session *ds);
+/* The first cell under df of @hop verified: it is the leg now, its secret the valid one, the old leg is cut. */
 void session_live(struct session *s, struct hop *hop);
-/* The circuit @hop ended. */
+/* The circuit @hop ended, and does not exist any more when this returns. May free @s. */
 void session_leg_lost(struct session *s, struct hop *hop);
-/* CLOSE under df. The legs are the caller's. */
+/* End it with its circuits. */
 void session_close(struct session *s);
 void sessions_free(struct circuits *c);
 

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * EXTEND: what a relay may be asked to contact, and the way from the request over the link and
+ * CREATE to the installed relay and EXTENDED.
+ */
+#include "hop.h"
+
+#include <sodium.h>
+
+#define RTO_FIRST (150 * NSEC_PER_MSEC)	/* rtt of the link unknown */
+#define RTO_MIN (40 * NSEC_PER_MSEC)
+#define RTO_MAX (600 * NSEC_PER_MSEC)
+
+/* CREATE's circuit id is its first field: written when the link is there. */
+static int create_body(struct hop *h, const struct wire_extend *m)
+{
+	struct wire_create create = {
+		.circuit = 1, .suite = m->suite, .budget = h->budget - 1, .puzzle = m->puzzle,
+		.handshake = m->handshake, .handshake_len = m->handshake_len,
+	};
+	size_t room = m->handshake_len + 64;
+	struct writer w;
+
+	h->extend.create = malloc(room);
+	if (!h->extend.create)
+		return -ENOMEM;
+	w = writer_of(h->extend.create, room);
+	wire_create_write(&w, &create);
+	h->extend.create_len = writer_len(&w);
+	return 0;
+}
+
+void hop_extend_stop(struct hop *h)
+{
+	struct extend *x = &h->extend;
+
+	x->busy = false;
+	timer_cancel(h->c->ts, &x->timer);
+	free(x->create);
+	x->create = NULL;
+}
+
+void hop_extend_fail(struct hop *h, const struct wire_failed *why)
+{
+	u8 data[64];
+	struct writer w = writer_of(data, sizeof(data));
+	u64 txid = h->extend.txid;
+
+	hop_extend_stop(h);
+	end_destroy_send(h->c, &h->out, REASON_GENERIC);
+	end_detach(h->c, &h->out);
+	wire_refused_write(&w, why);
+	answers_set(&h->answers, txid, MESSAGE_REFUSED, data, writer_len(&w));
+	hop_send(h, MESSAGE_REFUSED, txid, data, writer_len(&w));
+}
+
+static void fail(struct hop *h, enum wire_refusal why, u64 *counter)
+{
+	struct wire_failed m = { .reason = why };
+
+	++*counter;
+	hop_extend_fail(h, &m);
+}
+
+/* ---- CREATE to the next relay ---- */
+
+static void create_send(struct hop *h)
+{
+	struct extend *x = &h->extend;
+	u64 at = now(h->c) + x->rto;
+
+	link_message(h->out.link, MESSAGE_CREATE, 0, x->create_txid, x->create, x->create_len);
+	x->rto = x->rto * 7 / 5 < RTO_MAX ? x->rto * 7 / 5 : RTO_MAX;
+	timer_arm(h->c->ts, &x->timer, at < x->deadline ? at : x->deadline);
+}
+
+static void timeout(struct timer *t)
+{
+	struct hop *h = container_of(t, struct hop, extend.timer);
+	struct link *link = h->out.link;
+
+	if (now(h->c) < h->extend.deadline) {
+		create_send(h);
+		return;
+	}
+	/* the probe below may take the link down at once, and us with it */
+	link_hold(link);
+	fail(h, REFUSAL_TIMEOUT, &h->c->stats.extend_timeout);
+	if (link_is_up(link))
+		link_suspect(link);
+	link_put(link);
+}
+
+void hop_link_up(struct circuits *c, struct end *out)
+{
+	struct hop *h = container_of(out, struct hop, out);
+	u64 rtt = link_rtt(out->link);
+	u32 circuit;
+
+	if (link_class(out->link) < h->choice.data_class) {
+		fail(h, REFUSAL_CLASS, &c->stats.extend_class);
+		return;
+	}
+	circuit = link_circuit_new(out->link, h->in.circuit);
+	if (!circuit || end_find(c, link_id(out->link), circuit)) {
+		fail(h, REFUSAL_LIMIT, &c->stats.extend_link);
+		return;
+	}
+	end_name(c, out, circuit, true);
+	mv_put_le32(h->extend.create, circuit);
+	h->extend.create_txid = link_txid(out->link);
+	h->extend.rto = rtt ? rtt * 3 / 2 + RTO_MIN / 2 : RTO_FIRST;
+	create_send(h);
+}
+
+void hop_create_failed(struct circuits *c, struct end *out, const struct message *m, const struct wire_failed *failed)
+{
+	struct hop *h = container_of(out, struct hop, out);
+	struct wire_failed passed = *failed;
+
+	if (!h->extend.busy || m->txid != h->extend.create_txid)
+		return;
+	switch (failed->reason) {
+	case REFUSAL_PUZZLE:
+	case REFUSAL_LIMIT:
+	case REFUSAL_CLASS:
+	case REFUSAL_PROTOCOL:
+		break;
+	default:
+		passed.reason = REFUSAL_LIMIT;
+	}
+	c->stats.extend_refused++;
+	/* the refusing side keeps nothing: no DESTROY */
+	end_detach(c, out);
+	hop_extend_fail(h, &passed);
+}
+
+static int install(struct hop *h)
+{
+	struct datapath_circuit dc = {
+		.kind = DATAPATH_RELAY,
+		.out_link = link_id(h->out.link), .out_circuit = h->out.circuit,
+		.rate = h->c->conf.rate, .burst = h->c->conf.burst,
+	};
+
+	memcpy(dc.kf[0], h->keys.kf, MV_KEY_LEN);
+	memcpy(dc.kb[0], h->keys.kb, MV_KEY_LEN);
+	return hop_install(h, &dc, NULL, 0);
+}
+
+void hop_created(struct circuits *c, struct end *out, const struct message *m, const struct wire_created *created)
+{
+	struct hop *h = container_of(out, struct hop, out);
+	struct wire_extended extended = { created->handshake, created->handshake_len };
+	u8 data[WIRE_HANDSHAKE_MAX + 8];
+	struct writer w = writer_of(data, sizeof(data));
+
+	if (!h->extend.busy || m->txid != h->extend.create_txid)
+		return;
+	if (install(h)) {
+		/* its keys are gone: nothing can be done with this circuit any more */
+		c->stats.extend_install++;
+		hop_end(h, REASON_GENERIC);
+		return;
+	}
+	h->mode = HOP_RELAY;
+	hop_extend_stop(h);
+	c->stats.extended++;
+	wire_extended_write(&w, &extended);
+	answers_set(&h->answers, h->extend.txid, MESSAGE_EXTENDED, data, writer_len(&w));
+	hop_send(h, MESSAGE_EXTENDED, h->extend.txid, data, writer_len(&w));
+}
+
+/* ---- the request ---- */
+
+/* Keep the addresses that may be contacted on a stranger's word. */
+static bool contactable(const struct circuits *c, struct peer *peer)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < peer->endpoint_count && i < PEER_ENDPOINTS_MAX; i++) {
+		struct endpoint e = endpoint_normal(&peer->endpoints[i]);
+
+		if (endpoint_contactable(&e, c->conf.private_network))
+			peer->endpoints[n++] = peer->endpoints[i];
+	}
+	peer->endpoint_count = n;
+	return n;
+}
+
+static bool resolve(struct hop *h, const struct message *m, const struct wire_extend *x, struct peer *peer)
+{
+	struct circuits *c = h->c;
+	int err = c->ops->resolve(c->arg, &x->next, x->descriptor, x->descriptor_len, peer);
+
+	if (!err && !node_id_equal(&peer->id, &x->next))
+		err = -ENOENT;
+	if (err == -ENOENT)
+		hop_refuse(h, m, REFUSAL_UNKNOWN, &c->stats.extend_unknown);
+	else if (err == -EDQUOT)
+		hop_refuse(h, m, REFUSAL_LIMIT, &c->stats.extend_descriptor);
+	else if (err)
+		hop_refuse(h, m, REFUSAL_PROTOCOL, &c->stats.extend_descriptor);
+	else if (!contactable(c, peer))
+		hop_refuse(h, m, REFUSAL_TARGET, &c->stats.extend_address);
+	else
+		return true;
+	return false;
+}
+
+static bool allowed(struct hop *h, const struct message *m, const struct wire_extend *x)
+{
+	struct circuits *c = h->c;
+	const struct peer *before = link_peer(h->in.link);
+
+	if (!c->conf.relay || c->draining)
+		hop_refuse(h, m, REFUSAL_POLICY, &c->stats.extend_limit);
+	else if (++h->extends > c->conf.max_extends)
+		hop_refuse(h, m, REFUSAL_LIMIT, &c->stats.extend_limit);
+	else if (!h->budget)
+		hop_refuse(h, m, REFUSAL_BUDGET, &c->stats.extend_budget);
+	else if (node_id_equal(&x->next, &c->conf.id))
+		hop_refuse(h, m, REFUSAL_TARGET, &c->stats.extend_self);
+	else if (before && node_id_equal(&x->next, &before->id))
+		hop_refuse(h, m, REFUSAL_TARGET, &c->stats.extend_predecessor);
+	else
+		return true;
+	return false;
+}
+
+static void begin(struct hop *h, const struct message *m, const struct wire_extend *x, const struct peer *peer)
+{
+	struct circuits *c = h->c;
+	struct link *link;
+	int err = 0;
+
+	link = link_get(c->links, peer, &err);
+	if (!link) {
+		hop_refuse(h, m, err == -EADDRNOTAVAIL ? REFUSAL_TARGET :
+			      err == -ENOSPC ? REFUSAL_LIMIT : REFUSAL_UNREACHABLE, &c->stats.extend_link);
+		return;
+	}
+	if (create_body(h, x) || end_attach(c, &h->out, END_OUT, link, 0)) {
+		hop_extend_stop(h);
+		hop_refuse(h, m, REFUSAL_LIMIT, &c->stats.extend_link);
+		link_put(link);
+		return;
+	}
+	link_put(link);		/* the end holds it */
+	answers_add(&h->answers, now(c), m->txid, m->type, m->data, m->len, 0, NULL, 0);
+	h->extend.busy = true;
+	h->extend.txid = m->txid;
+	h->extend.deadline = now(c) + c->conf.extend_ns;
+	h->extend.timer.fire = timeout;
+	timer_arm(c->ts, &h->extend.timer, h->extend.deadline);
+	if (link_is_up(link))
+		hop_link_up(c, &h->out);
+}
+
+void hop_extend(struct hop *h, const struct message *m)
+{
+	struct circuits *c = h->c;
+	struct wire_extend x;
+	struct answer *known;
+	struct peer peer;
+	int found = answers_find(&h->answers, m->txid, m->type, m->data, m->len, &known);
+
+	if (found == 1) {
+		c->stats.extend_repeated++;
+		if (known->type)
+			hop_send(h, known->type, m->txid, known->data, known->len);
+		return;
+	}
+	c->stats.extends++;
+	if (found)
+		c->stats.extend_conflict++;
+	else if (h->mode == HOP_TERMINUS)
+		hop_refuse(h, m, REFUSAL_PROTOCOL, &c->stats.extend_after_bind);
+	else if (h->mode == HOP_RELAY || h->extend.busy)
+		c->stats.extend_twice++;
+	else if (wire_extend_parse(&x, m->data, m->len))
+		hop_refuse(h, m, REFUSAL_PROTOCOL, &c->stats.extend_malformed);
+	else if (allowed(h, m, &x) && resolve(h, m, &x, &peer))
+		begin(h, m, &x, &peer);
+}
