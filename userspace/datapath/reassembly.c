@@ -78,6 +78,7 @@ int reassembly_pool_init(struct reassembly_pool *pool, const struct reassembly_c
 	for (i = 1; i <= conf->buffers; i++)
 		pool->buffers[i - 1].next = i < conf->buffers ? i + 1 : NONE;
 	pool->free = 1;
+	pool->available = conf->buffers;
 	return 0;
 }
 
@@ -106,6 +107,7 @@ static void drop(struct reassembly *r, u16 *ref)
 	b->owner = NULL;
 	b->next = r->pool->free;
 	r->pool->free = *ref;
+	r->pool->available++;
 	r->held--;
 	*ref = NONE;
 }
@@ -150,6 +152,7 @@ static u16 take(struct reassembly *r, u64 counter, bool is_head)
 	id = pool->free;
 	b = buffer(pool, id);
 	pool->free = b->next;
+	pool->available--;
 	b->owner = r;
 	b->counter = counter;
 	b->is_head = is_head;

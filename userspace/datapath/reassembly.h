@@ -48,6 +48,7 @@ struct reassembly_pool {
 	u8 *bytes;
 	u32 stride;
 	u16 free;			/* chain through the buffers' @next */
+	u32 available;			/* length of that chain */
 };
 
 /* All memory that reassembly ever uses. Return: 0, -EINVAL, -ENOMEM. */
