@@ -127,7 +127,7 @@ static void bench(const struct aead_impl *impl, u32 len)
 		seal = measure(run_aead, &w);
 		combined = measure(run_combined, &w);
 		copy = measure(run_memcpy, &w);
-		printf("%-8s %5u %5u %8.0f %8.0f %10.0f %7.0f\n", impl->name, len, w.batch, open,
+		printf("%-13s %5u %5u %8.0f %8.0f %10.0f %7.0f\n", impl->name, len, w.batch, open,
 		       seal, combined, copy);
 		fflush(stdout);
 	}
@@ -147,7 +147,7 @@ int main(int argc, char **argv)
 	randombytes_buf(keys, sizeof(keys));
 	randombytes_buf(src, sizeof(src));
 	printf("ns per cell, median of %u runs of %d ms, one thread\n", runs, RUN_NS / 1000000);
-	printf("%-8s %5s %5s %8s %8s %10s %7s\n", "impl", "body", "batch", "open", "seal",
+	printf("%-13s %5s %5s %8s %8s %10s %7s\n", "impl", "body", "batch", "open", "seal",
 	       "libsodium", "memcpy");
 	for (impl = aead_impls; impl->name; impl++) {
 		if (!impl->usable() || (argc > 2 && strcmp(argv[2], impl->name)))

@@ -11,8 +11,11 @@
 
 /* Fastest first. */
 const struct aead_impl aead_impls[] = {
+#ifdef __x86_64__
 	{ "avx512", aead_avx512_usable, 16, aead_avx512_run },
+	{ "avx512-noifma", aead_avx512_noifma_usable, 16, aead_avx512_noifma_run },
 	{ "avx2", aead_avx2_usable, 8, aead_avx2_run },
+#endif
 	{ "sodium", aead_sodium_usable, 1, aead_sodium_run },
 	{ NULL },
 };

@@ -2,6 +2,8 @@
 /*
  * The bulk AEAD with AVX2: ChaCha20 eight blocks at a time; Poly1305 is that of aead_poly_avx2.c.
  */
+#ifdef __x86_64__
+
 #include "crypto/aead_internal.h"
 
 #include <immintrin.h>
@@ -75,3 +77,5 @@ void aead_avx2_run(struct aead_job *jobs, unsigned int n)
 
 	aead_batch_run(&simd, jobs, n);
 }
+
+#endif

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The bulk AEAD with AVX-512: ChaCha20 sixteen blocks at a time, or eight in half vectors where no
- * more are left. Poly1305 is that of aead_poly_ifma.c; CPUs without IFMA use the AVX2 one.
+ * more are left. Poly1305 is that of aead_poly_ifma.c, or the AVX2 one for CPUs without IFMA.
  */
+#ifdef __x86_64__
+
 #include "crypto/aead_internal.h"
 
 #include <immintrin.h>
 
 bool aead_avx512_usable(void)
+{
+	return aead_avx512_noifma_usable() && aead_ifma_usable();
+}
+
+bool aead_avx512_noifma_usable(void)
 {
 	__builtin_cpu_init();
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -126,8 +133,16 @@ SIMD_END
 
 void aead_avx512_run(struct aead_job *jobs, unsigned int n)
 {
-	static const struct aead_simd ifma = { 16, chacha_avx512, xor_avx512, aead_poly1305_ifma };
-	static const struct aead_simd plain = { 16, chacha_avx512, xor_avx512, aead_poly1305_avx2 };
+	static const struct aead_simd simd = { 16, chacha_avx512, xor_avx512, aead_poly1305_ifma };
 
-	aead_batch_run(aead_ifma_usable() ? &ifma : &plain, jobs, n);
+	aead_batch_run(&simd, jobs, n);
 }
+
+void aead_avx512_noifma_run(struct aead_job *jobs, unsigned int n)
+{
+	static const struct aead_simd simd = { 16, chacha_avx512, xor_avx512, aead_poly1305_avx2 };
+
+	aead_batch_run(&simd, jobs, n);
+}
+
+#endif

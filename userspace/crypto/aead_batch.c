@@ -9,6 +9,9 @@
 
 #include <sodium.h>
 
+/* What the kernels have on the stack: registers that the compiler spilled. */
+#define KERNEL_STACK 1024
+
 /* What the keystream of a run is for. */
 struct piece {
 	const u8 *src;
@@ -191,4 +194,5 @@ void aead_batch_run(const struct aead_simd *simd, struct aead_job *jobs, unsigne
 		run_chunk(&c);
 	}
 	sodium_memzero(&s, sizeof(s));
+	sodium_stackzero(KERNEL_STACK);
 }

@@ -20,18 +20,28 @@ struct chacha8 {
 #define CHACHA_C2 0x79622d32u
 #define CHACHA_C3 0x6b206574u
 
-/* Half of four quarter rounds, interleaved: their operations do not depend on each other. */
-#define HALF(a0, a1, a2, a3, b0, b1, b2, b3, d0, d1, d2, d3, n) do {	\
-	a0 += b0; a1 += b1; a2 += b2; a3 += b3;				\
-	d0 ^= a0; d1 ^= a1; d2 ^= a2; d3 ^= a3;				\
-	d0 = ROT(d0, n); d1 = ROT(d1, n); d2 = ROT(d2, n); d3 = ROT(d3, n); \
+#define STEP(a, b, d, n) do {						\
+	a += b;								\
+	d ^= a;								\
+	d = ROT(d, n);							\
+} while (0)
+
+/*
+ * A quarter of four quarter rounds. The CPU interleaves them by itself; written interleaved, they
+ * need more temporaries than AVX2 has registers for, and spill.
+ */
+#define STEPS(a0, a1, a2, a3, b0, b1, b2, b3, d0, d1, d2, d3, n) do {	\
+	STEP(a0, b0, d0, n);						\
+	STEP(a1, b1, d1, n);						\
+	STEP(a2, b2, d2, n);						\
+	STEP(a3, b3, d3, n);						\
 } while (0)
 
 #define ROUND(a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3) do { \
-	HALF(a0, a1, a2, a3, b0, b1, b2, b3, d0, d1, d2, d3, 16);	\
-	HALF(c0, c1, c2, c3, d0, d1, d2, d3, b0, b1, b2, b3, 12);	\
-	HALF(a0, a1, a2, a3, b0, b1, b2, b3, d0, d1, d2, d3, 8);	\
-	HALF(c0, c1, c2, c3, d0, d1, d2, d3, b0, b1, b2, b3, 7);	\
+	STEPS(a0, a1, a2, a3, b0, b1, b2, b3, d0, d1, d2, d3, 16);	\
+	STEPS(c0, c1, c2, c3, d0, d1, d2, d3, b0, b1, b2, b3, 12);	\
+	STEPS(a0, a1, a2, a3, b0, b1, b2, b3, d0, d1, d2, d3, 8);	\
+	STEPS(c0, c1, c2, c3, d0, d1, d2, d3, b0, b1, b2, b3, 7);	\
 } while (0)
 
 /* A column round and a diagonal round on x0 to x15. */

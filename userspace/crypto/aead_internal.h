@@ -12,10 +12,10 @@
 
 #define CHACHA_BLOCK 64
 #define AEAD_MAX_LANES 16
-/* Memory for whatever a kernel spills that depends on keys; erased once a aead_run() call. */
+/* Memory for whatever a kernel spills that depends on keys; erased once an aead_run() call. */
 #define AEAD_WORK_LEN 2304
 
-/* Every bit of the target is enabled for the functions after SIMD_BEGIN; no compiler flags. */
+/* Functions between these are compiled for @isa, whatever the compiler's flags are. */
 #define AEAD_PRAGMA(x) _Pragma(#x)
 #ifdef __clang__
 #define SIMD_BEGIN(isa) \
@@ -75,6 +75,8 @@ bool aead_avx2_usable(void);
 void aead_avx2_run(struct aead_job *jobs, unsigned int n);
 bool aead_avx512_usable(void);
 void aead_avx512_run(struct aead_job *jobs, unsigned int n);
+bool aead_avx512_noifma_usable(void);
+void aead_avx512_noifma_run(struct aead_job *jobs, unsigned int n);
 
 /* The Poly1305 kernels, as in struct aead_simd; @work has AEAD_WORK_LEN bytes, aligned to 64. */
 void aead_poly1305_avx2(struct poly_job *jobs, unsigned int n, void *work);

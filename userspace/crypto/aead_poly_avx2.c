@@ -6,6 +6,8 @@
  * A message is lined up to its end: the first vector starts with as many empty lanes as needed,
  * which add nothing to a sum that starts as 0, and the last lane is always struct poly_job.last.
  */
+#ifdef __x86_64__
+
 #include "crypto/aead_internal.h"
 #include "crypto/aead_poly.h"
 
@@ -194,9 +196,9 @@ static void one(struct poly_job *job, struct avx2_work *w)
 	u32 vectors = (count + 3) / 4;
 	long empty = 4 * vectors - count, offset = -16 * empty;
 	__m256i top = top_bits(empty);
-	struct fe4 h;
+	const __m256i zero = _mm256_setzero_si256();
+	struct fe4 h = { { zero, zero, zero, zero, zero } };
 
-	memset(&h, 0, sizeof(h));
 	make_powers(w, job->key);
 	if (vectors > 1) {
 		add_blocks(&h, make_edge(w->edge, job, offset, false), top);
@@ -222,3 +224,5 @@ void aead_poly1305_avx2(struct poly_job *jobs, unsigned int n, void *work)
 }
 
 SIMD_END
+
+#endif

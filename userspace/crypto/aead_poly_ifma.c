@@ -8,6 +8,8 @@
  * A message is lined up to its end: the first vector starts with as many empty lanes as needed,
  * which add nothing to a sum that starts as 0, and the last lane is always struct poly_job.last.
  */
+#ifdef __x86_64__
+
 #include "crypto/aead_internal.h"
 #include "crypto/aead_poly.h"
 
@@ -257,18 +259,16 @@ static __always_inline void put_powers(__m512i *to, const struct fe8 *p, int lim
 #undef PAIR
 }
 
-/* r of up to eight messages, clamped. */
+/* r of up to eight messages, clamped; the first one's in the lanes left over. */
 static __always_inline struct fe8 load_r(const struct poly_job *jobs, unsigned int n)
 {
-	u64 lo[GROUP] = { 0 }, hi[GROUP] = { 0 };
-	unsigned int i;
-
-	for (i = 0; i < n; i++) {
-		lo[i] = mv_get_le64(jobs[i].key);
-		hi[i] = mv_get_le64(jobs[i].key + 8);
-	}
-	return split(_mm512_and_si512(_mm512_loadu_si512(lo), _mm512_set1_epi64(POLY_CLAMP_LO)),
-		     _mm512_and_si512(_mm512_loadu_si512(hi), _mm512_set1_epi64(POLY_CLAMP_HI)));
+#define R(i, at) ((long long)mv_get_le64(jobs[(i) < n ? (i) : 0].key + (at)))
+#define R8(at) _mm512_setr_epi64(R(0, at), R(1, at), R(2, at), R(3, at), \
+				 R(4, at), R(5, at), R(6, at), R(7, at))
+	return split(_mm512_and_si512(R8(0), _mm512_set1_epi64(POLY_CLAMP_LO)),
+		     _mm512_and_si512(R8(8), _mm512_set1_epi64(POLY_CLAMP_HI)));
+#undef R8
+#undef R
 }
 
 static void make_powers(struct ifma_work *w, const struct poly_job *jobs, unsigned int n)
@@ -311,3 +311,5 @@ void aead_poly1305_ifma(struct poly_job *jobs, unsigned int n, void *work)
 }
 
 SIMD_END
+
+#endif

@@ -384,6 +384,52 @@ TEST(layers_in_place)
 	}
 }
 
+/* Is any of the 16-byte pieces of @secret in what earlier calls left below on the stack? */
+static __attribute__((noinline)) bool left_on_stack(const u8 *secret, size_t len)
+{
+	u8 stack[16384];
+	size_t i;
+
+	__asm__ volatile("" : "=m"(stack));
+	for (i = 0; i < len; i += 16)
+		if (memmem(stack, sizeof(stack), secret + i, 16))
+			return true;
+	return false;
+}
+
+static __attribute__((noinline)) void leave_on_stack(const u8 *secret, size_t len)
+{
+	u8 stack[8192];
+
+	memcpy(stack + 100, secret, len);
+	__asm__ volatile("" : : "m"(stack));
+}
+
+TEST(keystream_erased)
+{
+	static u8 key[AEAD_KEY_LEN], zero[1328], out[1328], keystream[1328 + 64];
+	const struct aead_impl *impl;
+	struct aead_job job = { .kind = AEAD_OPEN, .len = 1328, .key = key, .src = zero,
+				.dst = out, .tag = zero };
+	u8 iv[12];
+
+#ifdef __SANITIZE_ADDRESS__
+	SKIP(return, "AddressSanitizer has a stack of its own");
+#endif
+	ASSERT_LE(0, sodium_init());
+	randombytes_buf(key, sizeof(key));
+	iv_of(iv, 0);
+	crypto_stream_chacha20_ietf(keystream, sizeof(keystream), iv, key);
+	leave_on_stack(keystream, sizeof(keystream));
+	ASSERT_TRUE(left_on_stack(keystream, sizeof(keystream)));
+	for_each_impl(impl) {
+		leave_on_stack(zero, sizeof(zero));
+		impl->run(&job, 1);
+		ASSERT_FALSE(left_on_stack(keystream, sizeof(keystream))) TH_LOG("%s", impl->name);
+		ASSERT_FALSE(left_on_stack(key, sizeof(key))) TH_LOG("%s: key", impl->name);
+	}
+}
+
 TEST(keystream)
 {
 	u8 key[AEAD_KEY_LEN], iv[12], want[2048], got[256 + 2];

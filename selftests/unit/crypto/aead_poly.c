@@ -32,6 +32,7 @@ static const poly_fn *kernels(void)
 
 	if (sodium_init() < 0)
 		abort();
+#ifdef __x86_64__
 	if (aead_ifma_usable())
 		fns[n++] = aead_poly1305_ifma;
 	else
@@ -40,6 +41,7 @@ static const poly_fn *kernels(void)
 		fns[n++] = aead_poly1305_avx2;
 	else
 		fprintf(stderr, "# no AVX2 on this CPU, not tested\n");
+#endif
 	fns[n] = NULL;
 	return fns;
 }

@@ -141,7 +141,7 @@ TEST(memcheck_avx2)
 {
 	if (no_valgrind())
 		SKIP(return, "%s", no_valgrind());
-	if (!find("avx2")->usable())
+	if (!find("avx2") || !find("avx2")->usable())
 		SKIP(return, "no AVX2");
 	ASSERT_EQ(0, under_valgrind("avx2", false));
 }
