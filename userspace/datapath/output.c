@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Outgoing super-packets. A cell's slot is reserved before its AEAD runs, so that the AEAD writes
+ * where the cell will be sent from. A cell that then fails leaves a hole, which the next ones of
+ * the run close by moving down: a copy, and only where somebody sends what does not verify.
+ */
+#include "core.h"
+
+static u32 hash(const struct dp_session *s, u32 remote_lane, u32 class)
+{
+	return ((u32)((uintptr_t)s >> 6) * 0x9e3779b1U >> 16 ^ remote_lane * 4 ^ class) &
+	       (CORE_OUT_OPEN - 1);
+}
+
+static void out_send(struct core *core, struct core_out *out)
+{
+	struct dp_session *s = out->session;
+	struct endpoint to = s->remote;
+
+	out->session = NULL;
+	core->out_used--;
+	if (!out->end) {
+		core->ops->buffer_put(core->arg, out->buffer);
+		return;
+	}
+	to.port = (u16)(to.port + out->remote_lane);
+	core->ops->send(core->arg, out->lane, &to, out->buffer, out->end, mv_class_cell(out->class));
+}
+
+/* An unused entry, or NULL. */
+static struct core_out *out_take(struct core *core)
+{
+	u32 i;
+
+	if (core->out_used == CORE_OUT_MAX)
+		return NULL;
+	if (core->out_count < CORE_OUT_MAX) {
+		core->out_used++;
+		return &core->outs[core->out_count++];
+	}
+	for (i = 0; i < CORE_OUT_MAX; i++)
+		if (!core->outs[i].session) {
+			core->out_used++;
+			return &core->outs[i];
+		}
+	return NULL;
+}
+
+static u32 source_lane(const struct core *core, const struct dp_session *s, u32 circuit)
+{
+	u32 count = s->local_lanes ? s->local_lanes : 1;
+
+	if (core->worker >= s->local_lane && core->worker < s->local_lane + count)
+		return core->worker;
+	return s->local_lane + circuit % count;
+}
+
+static struct core_out *out_open(struct core *core, struct dp_session *s, u32 circuit, u32 class, u32 at)
+{
+	u8 *buffer = core->ops->buffer(core->arg);
+	struct core_out *out = buffer ? out_take(core) : NULL;
+
+	if (!out) {
+		if (buffer)
+			core->ops->buffer_put(core->arg, buffer);
+		core->congested = true;
+		return NULL;
+	}
+	*out = (struct core_out){
+		.session = s, .remote_lane = circuit % s->remote_lanes, .class = class,
+		.lane = source_lane(core, s, circuit), .buffer = buffer,
+	};
+	core->out_index[at] = (u8)(out - core->outs + 1);
+	return out;
+}
+
+static bool out_fits(const struct core_out *out, u32 len)
+{
+	return !out->full && out->cells < CORE_SEGMENTS && out->reserved + len <= CORE_SUPER_MAX;
+}
+
+struct core_out *out_reserve(struct core *core, struct dp_link *link, u32 circuit, u32 class, u8 **slot,
+			     enum datapath_drop *cause)
+{
+	struct dp_session *s = link->current;
+	u32 len = mv_class_cell(class), lane, at;
+	struct core_out *out;
+
+	*cause = DROP_NO_ROUTE;
+	if (!s || !s->remote.family)
+		return NULL;
+	*cause = DROP_SEND;
+	lane = circuit % s->remote_lanes;
+	at = hash(s, lane, class);
+	out = core->out_index[at] ? &core->outs[core->out_index[at] - 1] : NULL;
+	if (out && (out->session != s || out->remote_lane != lane || out->class != class ||
+		    out->lane != source_lane(core, s, circuit) || !out_fits(out, len))) {
+		if (out->session)
+			out->full = true;
+		core->out_index[at] = 0;
+		out = NULL;
+	}
+	if (!out)
+		out = out_open(core, s, circuit, class, at);
+	if (!out)
+		return NULL;
+	*slot = out->buffer + out->reserved;
+	out->reserved += len;
+	out->cells++;
+	return out;
+}
+
+void out_commit(struct core *core, struct core_out *out, u8 *slot, u32 circuit, u64 counter)
+{
+	struct dp_session *s = out->session;
+	struct dp_link_counters *n = &s->link->counters[core->worker];
+	u32 len = mv_class_cell(out->class);
+	u8 *cell = out->buffer + out->end;
+
+	if (cell != slot)
+		memmove(cell, slot, len);
+	mv_header_seal(cell, &s->keys->tx, s->tx_id, circuit, counter, len - MV_CELL_HEADER,
+		       core_random_byte(core));
+	out->end += len;
+	count_add(n->tx_cells, 1);
+	count_add(n->tx_bytes, len);
+	count_add(core->stats.tx_cells, 1);
+	count_add(core->stats.tx_bytes, len);
+}
+
+void out_flush(struct core *core, bool all)
+{
+	u32 i;
+
+	for (i = 0; i < core->out_count; i++) {
+		struct core_out *out = &core->outs[i];
+
+		if (!out->session)
+			continue;
+		out->cells -= (out->reserved - out->end) / mv_class_cell(out->class);
+		out->reserved = out->end;
+		if (all || out->full)
+			out_send(core, out);
+	}
+	if (!all)
+		return;
+	core->out_count = 0;
+	memset(core->out_index, 0, sizeof(core->out_index));
+}
