@@ -27,12 +27,12 @@ struct pass {
 	unsigned int nruns, npieces, lanes;
 };
 
-/* Secrets of a chunk. */
+/* Secrets of a chunk: those of the first pass, and what only more passes and jobs use. */
 struct scratch {
 	u8 first[AEAD_MAX_LANES * CHACHA_BLOCK] __attribute__((aligned(64)));
-	u8 ks[AEAD_MAX_LANES * CHACHA_BLOCK] __attribute__((aligned(64)));
 	u8 work[AEAD_WORK_LEN] __attribute__((aligned(64)));
 	struct poly_job poly[AEAD_MAX_LANES];
+	u8 ks[AEAD_MAX_LANES * CHACHA_BLOCK] __attribute__((aligned(64)));
 };
 
 struct chunk {
@@ -45,6 +45,8 @@ struct chunk {
 	/* the next body byte to line up */
 	unsigned int job;
 	u32 offset;
+	/* did any pass use ks? */
+	bool more;
 };
 
 static void add_run(struct pass *p, const struct aead_job *job, u32 counter, u32 lanes)
@@ -174,18 +176,28 @@ static void run_chunk(struct chunk *c)
 		add_bodies(c, &p);
 		if (!p.nruns)
 			break;
+		c->more = true;
 		make_keystream(c, &p, c->s->ks);
 		apply_keystream(c, &p, c->s->ks);
 	}
 	write_tags(c);
 }
 
+static void erase(struct scratch *s, bool more)
+{
+	sodium_memzero(s, more ? sizeof(*s) : offsetof(struct scratch, ks));
+	sodium_stackzero(KERNEL_STACK);
+}
+
 void aead_batch_run(const struct aead_simd *simd, struct aead_job *jobs, unsigned int n)
 {
 	struct scratch s;
-	struct chunk c = { .simd = simd, .s = &s };
+	struct chunk c;
 	unsigned int i;
 
+	c.simd = simd;
+	c.s = &s;
+	c.more = false;
 	for (i = 0; i < n; i += c.n) {
 		c.jobs = jobs + i;
 		c.n = n - i < simd->lanes ? n - i : simd->lanes;
@@ -193,6 +205,5 @@ void aead_batch_run(const struct aead_simd *simd, struct aead_job *jobs, unsigne
 		c.offset = 0;
 		run_chunk(&c);
 	}
-	sodium_memzero(&s, sizeof(s));
-	sodium_stackzero(KERNEL_STACK);
+	erase(&s, c.more);
 }
