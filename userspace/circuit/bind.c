@@ -88,67 +88,64 @@ static void bind_request(struct hop *h, const struct message *m)
 void hop_bind(struct hop *h, const struct message *m)
 {
 	struct circuits *c = h->c;
-	struct answer *known;
-	int found = answers_find(&h->answers, m->txid, m->type, m->data, m->len, &known);
 
-	if (found == 1) {
-		c->stats.bind_repeated++;
-		hop_send(h, known->type, m->txid, known->data, known->len);
+	if (!hop_request_new(h, m, &c->stats.bind_repeated, &c->stats.bind_conflict))
 		return;
-	}
 	c->stats.binds++;
-	if (found)
-		c->stats.bind_conflict++;
-	else if (h->mode == HOP_TERMINUS)
+	if (h->mode == HOP_TERMINUS) {
 		c->stats.bind_twice++;
-	else if (h->mode == HOP_RELAY || h->extend.busy)
+		replies_forget(&h->replies, m->txid);
+	} else if (h->mode == HOP_RELAY || h->extend.busy) {
 		c->stats.bind_after_extend++;
-	else if (!c->conf.exit || !c->ops->bind || c->draining)
+		replies_forget(&h->replies, m->txid);
+	} else if (!c->conf.exit || !c->ops->bind || c->draining) {
 		hop_refuse(h, m, REFUSAL_POLICY, &c->stats.bind_not_exit);
-	else
+	} else {
 		bind_request(h, m);
+	}
 }
 
 /* ---- under df ---- */
 
-struct control {
-	struct hop *h;
-	bool closed;
-};
-
-static void pong(struct hop *h, const struct message *ping)
+static void pong(struct hop *h, u64 txid)
 {
-	struct message m = { .type = MESSAGE_CIRCUIT_PONG, .txid = ping->txid };
-	u8 data[MESSAGE_HEADER + 2];
+	struct message m = { .type = MESSAGE_CIRCUIT_PONG, .txid = txid };
+	struct message_fragments f = message_fragments_of(&m);
+	u8 data[32];
 
-	assembly_cut(&m, 0, data, sizeof(data));
-	datapath_control(h->c->dp, link_id(h->in.link), h->in.circuit, data, sizeof(data));
+	datapath_control(h->c->dp, link_id(h->in.link), h->in.circuit, data,
+			 message_fragment(&f, data, sizeof(data)));
 }
 
-static void control_message(void *arg, const struct message *m)
+/* True: the origin closed the session. */
+static bool control_message(struct hop *h, const struct message *m)
 {
-	struct control *x = arg;
-
+	if (m->type == MESSAGE_CLOSE)
+		return true;
 	if (m->type == MESSAGE_CIRCUIT_PING) {
-		x->h->c->stats.pings++;
-		pong(x->h, m);
-	} else if (m->type == MESSAGE_CLOSE) {
-		x->closed = true;
+		h->c->stats.pings++;
+		pong(h, m->txid);
 	} else {
-		x->h->c->stats.message_unknown++;
+		h->c->stats.message_unknown++;
 	}
+	return false;
 }
 
 void hop_control(struct hop *h, const u8 *data, size_t len)
 {
-	struct control x = { h, false };
+	struct cursor at = cursor_of(data, len);
 	struct session *s = h->session;
+	bool closed = false;
+	struct message m;
+	int got;
 
 	h->last = now(h->c);
-	if (!assembly_feed(&h->assembly, now(h->c), data, len, control_message, &x))
-		h->c->stats.message_bad++;
-	if (!x.closed)
+	while (!closed && (got = message_join(&h->joiner, &at, now(h->c), &m)) > 0)
+		closed = control_message(h, &m);
+	if (!closed) {
+		h->c->stats.message_bad += got < 0;
 		return;
+	}
 	/* only the leg may close: an older one that still drains may not */
 	if (s && s->leg == h)
 		session_close(s);

@@ -36,7 +36,7 @@ struct link_state *link_state_get(struct circuits *c, struct link *link)
 		return NULL;
 	ls->link = link;
 	list_init(&ls->ends);
-	answers_init(&ls->answers, CREATE_ANSWERS);
+	replies_init(&ls->replies, CREATE_REPLIES, CREATE_REPLY_NS);
 	bucket_init(&ls->creates, c->conf.create_rate, c->conf.create_burst);
 	htable_add(&c->states, &ls->node, link_id(link));
 	return ls;
@@ -44,7 +44,7 @@ struct link_state *link_state_get(struct circuits *c, struct link *link)
 
 static void link_state_free(struct circuits *c, struct link_state *ls)
 {
-	answers_fini(&ls->answers);
+	replies_fini(&ls->replies);
 	htable_del(&c->states, &ls->node);
 	free(ls);
 }

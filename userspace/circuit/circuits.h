@@ -83,7 +83,7 @@ struct circuits_conf {
 	_(bind_reserve) _(bind_limit) _(bind_install) _(takeovers) _(sessions_expired) _(sessions_closed) \
 	_(destroy_rx) _(destroy_tx) _(destroy_unknown) _(destroy_malformed) _(destroy_limited)	\
 	_(cell_unknown) _(cell_class) _(cell_number) _(cell_replay) _(cell_layer) _(cell_erased)	\
-	_(cell_side) _(message_bad) _(message_unknown) _(numbers_used_up)			\
+	_(cell_side) _(message_bad) _(message_unknown) _(requests_full) _(numbers_used_up)			\
 	_(pings) _(pass_expired) _(idle_expired) _(links_lost)					\
 	_(origin_built) _(origin_failed) _(origin_replay) _(origin_layer) _(origin_handshake)	\
 	_(origin_puzzle) _(origin_refused) _(origin_timeout) _(origin_late)

@@ -9,12 +9,12 @@
 #include <base/bucket.h>
 #include <base/list.h>
 #include <base/log.h>
+#include <link/replies.h>
 
-#include "answers.h"
 #include "circuits.h"
 
-#define CREATE_ANSWERS 64		/* replies to CREATE kept, a link */
-#define CREATE_ANSWER_NS (30 * NSEC_PER_SEC)
+#define CREATE_REPLIES 1024		/* replies to CREATE kept, a link */
+#define CREATE_REPLY_NS (6 * NSEC_PER_SEC)
 #define SWEEPS 6			/* looks at idle circuits in one idle time */
 
 /* Per link: made with the first message or circuit on it, gone when the link is. */
@@ -24,7 +24,7 @@ struct link_state {
 	struct list ends;
 	u32 theirs;			/* circuits that the peer created here */
 	struct bucket creates;
-	struct answers answers;
+	struct replies replies;
 };
 
 enum end_kind {

@@ -50,7 +50,7 @@ void hop_extend_fail(struct hop *h, const struct wire_failed *why)
 	end_destroy_send(h->c, &h->out, REASON_GENERIC);
 	end_detach(h->c, &h->out);
 	wire_refused_write(&w, why);
-	answers_set(&h->answers, txid, MESSAGE_REFUSED, data, writer_len(&w));
+	replies_answer(&h->replies, txid, MESSAGE_REFUSED, 0, data, writer_len(&w));
 	hop_send(h, MESSAGE_REFUSED, txid, data, writer_len(&w));
 }
 
@@ -167,7 +167,7 @@ void hop_created(struct circuits *c, struct end *out, const struct message *m, c
 	hop_extend_stop(h);
 	c->stats.extended++;
 	wire_extended_write(&w, &extended);
-	answers_set(&h->answers, h->extend.txid, MESSAGE_EXTENDED, data, writer_len(&w));
+	replies_answer(&h->replies, h->extend.txid, MESSAGE_EXTENDED, 0, data, writer_len(&w));
 	hop_send(h, MESSAGE_EXTENDED, h->extend.txid, data, writer_len(&w));
 }
 
@@ -247,7 +247,6 @@ static void begin(struct hop *h, const struct message *m, const struct wire_exte
 		return;
 	}
 	link_put(link);		/* the end holds it */
-	answers_add(&h->answers, now(c), m->txid, m->type, m->data, m->len, 0, NULL, 0);
 	h->extend.busy = true;
 	h->extend.txid = m->txid;
 	h->extend.deadline = now(c) + c->conf.extend_ns;
@@ -261,25 +260,19 @@ void hop_extend(struct hop *h, const struct message *m)
 {
 	struct circuits *c = h->c;
 	struct wire_extend x;
-	struct answer *known;
 	struct peer peer;
-	int found = answers_find(&h->answers, m->txid, m->type, m->data, m->len, &known);
 
-	if (found == 1) {
-		c->stats.extend_repeated++;
-		if (known->type)
-			hop_send(h, known->type, m->txid, known->data, known->len);
+	if (!hop_request_new(h, m, &c->stats.extend_repeated, &c->stats.extend_conflict))
 		return;
-	}
 	c->stats.extends++;
-	if (found)
-		c->stats.extend_conflict++;
-	else if (h->mode == HOP_TERMINUS)
+	if (h->mode == HOP_TERMINUS) {
 		hop_refuse(h, m, REFUSAL_PROTOCOL, &c->stats.extend_after_bind);
-	else if (h->mode == HOP_RELAY || h->extend.busy)
+	} else if (h->mode == HOP_RELAY || h->extend.busy) {
 		c->stats.extend_twice++;
-	else if (wire_extend_parse(&x, m->data, m->len))
+		replies_forget(&h->replies, m->txid);
+	} else if (wire_extend_parse(&x, m->data, m->len)) {
 		hop_refuse(h, m, REFUSAL_PROTOCOL, &c->stats.extend_malformed);
-	else if (allowed(h, m, &x) && resolve(h, m, &x, &peer))
+	} else if (allowed(h, m, &x) && resolve(h, m, &x, &peer)) {
 		begin(h, m, &x, &peer);
+	}
 }

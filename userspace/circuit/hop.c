@@ -7,10 +7,10 @@
 #include "session.h"
 
 #include <datapath/onion.h>
+#include <meshvpn/frame.h>
 #include <sodium.h>
 
 #define PAYLOAD (MV_BODY_MEDIUM - MV_RESERVE_LONG)
-#define SUBTYPE_CONTROL 0x80
 
 /* ---- sending under tb ---- */
 
@@ -27,30 +27,47 @@ static void seal_and_send(struct hop *h, u8 *cell)
 void hop_send(struct hop *h, u8 type, u64 txid, const void *data, size_t len)
 {
 	struct message m = { .type = type, .txid = txid, .data = data, .len = len };
+	struct message_fragments f = message_fragments_of(&m);
 	u8 cell[MV_CELL_MAX], *payload = cell + MV_CELL_BODY;
-	size_t offset = 0;
 
-	do {
+	while (!f.done) {
 		if (h->erased || h->number >= MV_COUNTER_FIRST) {
 			h->c->stats.numbers_used_up += !h->erased;
 			return;
 		}
-		memset(payload, 0, 4);
-		payload[0] = SUBTYPE_CONTROL;
-		offset += assembly_cut(&m, offset, payload + 4, PAYLOAD - 4);
+		memset(payload, 0, PAYLOAD);
+		payload[0] = MV_SUBTYPE_CONTROL;
+		message_fragment(&f, payload + 4, PAYLOAD - 4);
 		seal_and_send(h, cell);
-	} while (offset < len);
+	}
+}
+
+bool hop_request_new(struct hop *h, const struct message *m, u64 *repeated, u64 *conflict)
+{
+	struct message reply;
+
+	switch (replies_begin(&h->replies, now(h->c), m, &reply)) {
+	case REPLIES_NEW:
+		return true;
+	case REPLIES_KNOWN:
+		++*repeated;
+		hop_send(h, reply.type, reply.txid, reply.data, reply.len);
+		return false;
+	case REPLIES_PENDING:
+		++*repeated;
+		return false;
+	case REPLIES_CONFLICT:
+		++*conflict;
+		return false;
+	default:
+		h->c->stats.requests_full++;
+		return false;
+	}
 }
 
 void hop_answer(struct hop *h, const struct message *request, u8 type, const void *data, size_t len)
 {
-	struct answer *known;
-
-	if (answers_find(&h->answers, request->txid, request->type, request->data, request->len, &known))
-		answers_set(&h->answers, request->txid, type, data, len);
-	else
-		answers_add(&h->answers, now(h->c), request->txid, request->type, request->data,
-			    request->len, type, data, len);
+	replies_answer(&h->replies, request->txid, type, 0, data, len);
 	hop_send(h, type, request->txid, data, len);
 }
 
@@ -67,10 +84,8 @@ void hop_refuse(struct hop *h, const struct message *request, enum wire_refusal 
 
 /* ---- receiving under tf ---- */
 
-static void message(void *arg, const struct message *m)
+static void message(struct hop *h, const struct message *m)
 {
-	struct hop *h = arg;
-
 	if (m->type == MESSAGE_CIRCUIT_PING) {
 		h->c->stats.pings++;
 		hop_send(h, MESSAGE_CIRCUIT_PONG, m->txid, NULL, 0);
@@ -101,10 +116,22 @@ static bool open_cell(struct hop *h, u64 counter, u8 *cell)
 	return mv_replay_commit(&h->window, counter);
 }
 
+static void messages(struct hop *h, const u8 *payload)
+{
+	struct cursor at = cursor_of(payload + 4, PAYLOAD - 4);
+	struct message m;
+	int got = -EBADMSG;
+
+	if (payload[0] == MV_SUBTYPE_CONTROL)
+		while ((got = message_join(&h->joiner, &at, now(h->c), &m)) > 0)
+			message(h, &m);
+	if (got < 0)
+		h->c->stats.message_bad++;
+}
+
 void hop_cell(struct circuits *c, struct end *in, const struct mv_header *header, u8 *cell, size_t len)
 {
 	struct hop *h = container_of(in, struct hop, in);
-	const u8 *payload = cell + MV_CELL_BODY;
 
 	if (h->erased) {
 		c->stats.cell_erased++;
@@ -114,9 +141,7 @@ void hop_cell(struct circuits *c, struct end *in, const struct mv_header *header
 		c->stats.cell_number++;
 	} else if (open_cell(h, header->counter, cell)) {
 		h->last = now(c);
-		if (payload[0] != SUBTYPE_CONTROL ||
-		    !assembly_feed(&h->assembly, now(c), payload + 4, PAYLOAD - 4, message, h))
-			c->stats.message_bad++;
+		messages(h, cell + MV_CELL_BODY);
 		if (h->doomed || h->number >= MV_COUNTER_FIRST)
 			hop_end(h, REASON_EXPIRED);
 	}
@@ -155,8 +180,9 @@ void hop_erase(struct hop *h)
 {
 	h->erased = true;
 	sodium_memzero(&h->keys, sizeof(h->keys));
-	answers_fini(&h->answers);
-	assembly_fini(&h->assembly);
+	replies_fini(&h->replies);
+	message_joiner_fini(&h->joiner);	/* and ready again, for messages under df */
+	message_joiner_init(&h->joiner);
 }
 
 /* The first cell under kf or df verified. */

@@ -8,7 +8,6 @@
 
 #include <meshvpn/replay.h>
 
-#include "assembly.h"
 #include "engine.h"
 #include "handshake.h"
 
@@ -46,8 +45,8 @@ struct hop {
 	u64 number;			/* next under tb */
 	u32 extends;
 	struct extend extend;
-	struct answers answers;
-	struct assembly assembly;
+	struct replies replies;
+	struct message_joiner joiner;
 	struct session *session;
 	struct timer pass_timer;
 	u64 born, last;			/* last: a cell verified here, or in the datapath */
@@ -55,7 +54,9 @@ struct hop {
 
 /* Reply under tb; several cells if it is long. */
 void hop_send(struct hop *h, u8 type, u64 txid, const void *data, size_t len);
-/* The same and remember it as the answer to @request. */
+/* A request that has not come before? Else it is answered as it was. */
+bool hop_request_new(struct hop *h, const struct message *m, u64 *repeated, u64 *conflict);
+/* Send and remember it as the answer to @request. */
 void hop_answer(struct hop *h, const struct message *request, u8 type, const void *data, size_t len);
 void hop_refuse(struct hop *h, const struct message *request, enum wire_refusal why, u64 *counter);
 

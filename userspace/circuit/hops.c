@@ -11,7 +11,7 @@
 static void reply(struct circuits *c, struct link_state *ls, const struct message *m, u8 type,
 		  const struct writer *w)
 {
-	answers_add(&ls->answers, now(c), m->txid, m->type, m->data, m->len, type, w->start, writer_len(w));
+	replies_answer(&ls->replies, m->txid, type, 0, w->start, writer_len(w));
 	link_message(ls->link, type, 0, m->txid, w->start, writer_len(w));
 }
 
@@ -159,7 +159,8 @@ static struct hop *hop_new(struct circuits *c, struct link_state *ls, const stru
 	h->c = c;
 	h->budget = create->budget;
 	h->born = h->last = now(c);
-	answers_init(&h->answers, c->conf.max_extends + 2);
+	replies_init(&h->replies, c->conf.max_extends + 2, UINT64_MAX / 2);	/* as long as tf and tb */
+	message_joiner_init(&h->joiner);
 	timer_init(&h->pass_timer, pass_expired);
 	timer_init(&h->extend.timer, NULL);
 	list_add_tail(&h->list, &c->hops);
@@ -205,21 +206,28 @@ out:
 void hops_create(struct circuits *c, struct link_state *ls, const struct message *m)
 {
 	struct wire_create parsed;
-	struct answer *known;
-	int found;
+	struct message known;
 
 	c->stats.creates++;
-	answers_expire(&ls->answers, now(c) > CREATE_ANSWER_NS ? now(c) - CREATE_ANSWER_NS : 0);
-	found = answers_find(&ls->answers, m->txid, m->type, m->data, m->len, &known);
-	if (found == 1) {
+	switch (replies_begin(&ls->replies, now(c), m, &known)) {
+	case REPLIES_NEW:
+		if (wire_create_parse(&parsed, m->data, m->len))
+			c->stats.create_malformed++;
+		else if (create_allowed(c, ls, m, &parsed))
+			create(c, ls, m, &parsed);
+		break;
+	case REPLIES_KNOWN:
 		c->stats.create_repeated++;
-		link_message(ls->link, known->type, 0, m->txid, known->data, known->len);
-	} else if (found) {
+		link_message(ls->link, known.type, 0, m->txid, known.data, known.len);
+		break;
+	case REPLIES_PENDING:
+		c->stats.create_repeated++;
+		break;
+	case REPLIES_CONFLICT:
 		c->stats.create_conflict++;
-	} else if (wire_create_parse(&parsed, m->data, m->len)) {
-		c->stats.create_malformed++;
-	} else if (create_allowed(c, ls, m, &parsed)) {
-		create(c, ls, m, &parsed);
+		break;
+	default:
+		c->stats.requests_full++;
 	}
 }
 

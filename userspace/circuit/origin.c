@@ -48,7 +48,7 @@ static void teardown(struct origin *o, enum link_reason reason)
 static void origin_free(struct origin *o)
 {
 	list_del(&o->list);
-	assembly_fini(&o->assembly);
+	message_joiner_fini(&o->joiner);
 	sodium_memzero(o, sizeof(*o));
 	free(o);
 }
@@ -578,6 +578,7 @@ int origin_new(struct circuits *c, const struct origin_conf *conf, const struct 
 	o->number_id = ++c->origin_number;
 	o->number = random_below(c, 256);
 	o->born = o->last = now(c);
+	message_joiner_init(&o->joiner);
 	timer_init(&o->timer, step_timer);
 	timer_init(&o->watch, origin_watch);
 	list_add_tail(&o->list, &c->origins);

@@ -5,9 +5,9 @@
  */
 #include "origin_internal.h"
 
+#include <meshvpn/frame.h>
 #include <sodium.h>
 
-#define SUBTYPE_CONTROL 0x80
 #define SKIP 4			/* 0 to 3 numbers before a message */
 #define NUMBERS_LOW 512		/* left: replace the circuit */
 
@@ -29,7 +29,7 @@ void origin_keys_update(struct origin *o)
 	mv_replay_init(&o->window_end);
 }
 
-static void cell_send(struct origin *o, const struct message *m, size_t *offset)
+static void cell_send(struct origin *o, struct message_fragments *f)
 {
 	u8 cell[MV_CELL_MAX], scratch[ONION_SCRATCH], fill[MV_RESERVE_LONG];
 	struct onion_keys *keys = &o->secrets->onion;
@@ -39,9 +39,9 @@ static void cell_send(struct origin *o, const struct message *m, size_t *offset)
 	};
 	u8 *payload = onion_payload(keys, cell, scratch);
 
-	memset(payload, 0, 4);
-	payload[0] = SUBTYPE_CONTROL;
-	*offset += assembly_cut(m, *offset, payload + 4, ORIGIN_PAYLOAD - 4);
+	memset(payload, 0, ORIGIN_PAYLOAD);
+	payload[0] = MV_SUBTYPE_CONTROL;
+	message_fragment(f, payload + 4, ORIGIN_PAYLOAD - 4);
 	random_bytes(o->c, fill, onion_fill_len(keys));
 	onion_wrap(&wrap, 1);
 	o->number++;
@@ -51,29 +51,34 @@ static void cell_send(struct origin *o, const struct message *m, size_t *offset)
 
 void origin_send(struct origin *o, const struct message *m, bool fresh)
 {
-	size_t offset = 0;
+	struct message_fragments f = message_fragments_of(m);
 
 	if (fresh)
 		o->number += random_below(o->c, SKIP);
-	do {
+	while (!f.done) {
 		if (o->number >= MV_COUNTER_FIRST) {
 			o->c->stats.numbers_used_up++;
 			origin_fail(o, REASON_EXPIRED, REFUSAL_NONE);
 			return;
 		}
-		cell_send(o, m, &offset);
-	} while (offset < m->len);
+		cell_send(o, &f);
+	}
 	if (o->number + NUMBERS_LOW >= MV_COUNTER_FIRST && o->state == ORIGIN_READY)
 		origin_spent(o);
 }
 
-static void message(void *arg, const struct message *m)
+static void messages(struct origin *o, const u8 *payload)
 {
-	struct origin *o = arg;
+	struct cursor at = cursor_of(payload + 4, ORIGIN_PAYLOAD - 4);
+	struct message m;
+	int got = -EBADMSG;
 
 	/* what comes behind the message that ended building is not for us any more */
-	if (o->secrets && o->state != ORIGIN_DEAD)
-		origin_answer(o, m);
+	if (payload[0] == MV_SUBTYPE_CONTROL)
+		while (o->secrets && (got = message_join(&o->joiner, &at, now(o->c), &m)) > 0)
+			origin_answer(o, &m);
+	if (got < 0)
+		o->c->stats.message_bad++;
 }
 
 void origin_cell(struct circuits *c, struct end *e, const struct mv_header *header, u8 *cell, size_t len)
@@ -110,8 +115,6 @@ void origin_cell(struct circuits *c, struct end *e, const struct mv_header *head
 		return;
 	}
 	o->last = now(c);
-	if (u.payload[0] != SUBTYPE_CONTROL ||
-	    !assembly_feed(&o->assembly, now(c), u.payload + 4, ORIGIN_PAYLOAD - 4, message, o))
-		c->stats.message_bad++;
+	messages(o, u.payload);
 	sodium_memzero(scratch, sizeof(scratch));
 }

@@ -8,7 +8,6 @@
 #include <datapath/onion.h>
 #include <meshvpn/replay.h>
 
-#include "assembly.h"
 #include "engine.h"
 #include "handshake.h"
 #include "origin.h"
@@ -52,7 +51,7 @@ struct origin {
 	u64 number;			/* next under tf */
 	struct mv_replay window1, window_end;
 	u64 highest[MV_HOPS_MAX];
-	struct assembly assembly;
+	struct message_joiner joiner;
 	struct bind_request request;
 	u8 token[WIRE_TOKEN_MAX];
 	bool in_bound, spent;

@@ -46,10 +46,10 @@ static void watch_ready(struct origin *o)
 void origin_control(struct origin *o, u8 type, u64 txid)
 {
 	struct message m = { .type = type, .txid = txid };
-	u8 data[MESSAGE_HEADER + 2];
+	struct message_fragments f = message_fragments_of(&m);
+	u8 data[32];
 
-	assembly_cut(&m, 0, data, sizeof(data));
-	if (!datapath_control(o->c->dp, o->link, o->circuit, data, sizeof(data)))
+	if (!datapath_control(o->c->dp, o->link, o->circuit, data, message_fragment(&f, data, sizeof(data))))
 		o->own++;
 }
 
@@ -181,10 +181,8 @@ void origin_watch_start(struct origin *o)
 	}
 }
 
-static void control_message(void *arg, const struct message *m)
+static void control_message(struct origin *o, const struct message *m)
 {
-	struct origin *o = arg;
-
 	if (m->type == MESSAGE_CIRCUIT_PONG && o->probe_txid && m->txid == o->probe_txid)
 		o->rtt = o->rtt ? (3 * o->rtt + now(o->c) - o->probed) / 4 : now(o->c) - o->probed;
 	else if (m->type != MESSAGE_CIRCUIT_PONG)
@@ -195,13 +193,18 @@ void origin_event(struct circuits *c, struct end *e, const struct datapath_event
 {
 	struct origin *o = container_of(e, struct origin, end);
 
+	struct cursor at = cursor_of(event->data, event->len);
+	struct message m;
+	int got;
+
 	if (!o->installed)
 		return;
 	if (event->kind == DATAPATH_EV_COUNTER) {
 		origin_spent(o);
 	} else if (event->kind == DATAPATH_EV_CONTROL) {
-		if (!assembly_feed(&o->assembly, now(c), event->data, event->len, control_message, o))
-			c->stats.message_bad++;
+		while ((got = message_join(&o->joiner, &at, now(c), &m)) > 0)
+			control_message(o, &m);
+		c->stats.message_bad += got < 0;
 		if (o->state != ORIGIN_CLOSING)
 			heard(o, now(c));
 	}
