@@ -247,12 +247,12 @@ static bool seal_prepare(struct core *core, struct sealing *s, u32 slot)
 	s->circuit = s->slot->circuit;
 	if (!s->circuit)
 		return false;	/* deleted meanwhile */
-	if (s->circuit->next <= MV_COUNTER_MAX) {
+	if (s->circuit->backward.next <= MV_COUNTER_MAX) {
 		s->out = out_reserve(core, s->circuit->link, s->circuit->id, s->slot->class, &s->cell,
 				     &cause);
 		if (s->out) {
-			s->counter = s->circuit->next;
-			count_add(s->circuit->next, 1);
+			s->counter = s->circuit->backward.next;
+			count_add(s->circuit->backward.next, 1);
 			return true;
 		}
 	}

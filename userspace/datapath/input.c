@@ -76,14 +76,14 @@ void core_limits(struct core *core, struct dp_circuit *c)
 	u64 limit = core->table->conf.volume_limit;
 	struct datapath_event event = { .kind = DATAPATH_EV_COUNTER };
 
-	if (likely(c->next < MV_COUNTER_MAX - COUNTER_MARGIN &&
+	if (likely(c->backward.next < MV_COUNTER_MAX - COUNTER_MARGIN &&
 		   (!limit || count_get(c->forward.bytes) + count_get(c->backward.bytes) < limit)))
 		return;
 	if (__atomic_exchange_n(&c->warned, true, __ATOMIC_RELAXED))
 		return;
 	event.link = c->link->id;
 	event.circuit = c->id;
-	event.counter = c->next;
+	event.counter = c->backward.next;
 	core->ops->event(core->arg, &event);
 }
 

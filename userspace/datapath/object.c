@@ -244,10 +244,10 @@ struct dp_circuit *table_circuit_new(struct table *t, const struct datapath_circ
 	c->reserve = conf->reserve;
 	c->rate = conf->rate;
 	c->burst = conf->burst;
-	c->next = MV_COUNTER_FIRST;
+	c->backward.next = MV_COUNTER_FIRST;
 	bucket_init(&c->forward.rate, conf->rate, conf->burst);
 	bucket_init(&c->backward.rate, conf->rate, conf->burst);
-	bucket_init(&c->pass_bucket, TABLE_PASS_RATE, TABLE_PASS_BURST);
+	bucket_init(&c->forward.pass_bucket, TABLE_PASS_RATE, TABLE_PASS_BURST);
 	list_init(&c->link_node);
 	list_init(&c->out_node);
 	list_init(&c->exit_node);

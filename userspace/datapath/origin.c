@@ -17,7 +17,7 @@ bool origin_prepare(struct core *core, struct core_cell *cell)
 	}
 	if (!mv_replay_check(&half->replay, cell->header.counter)) {
 		if (c->pass)
-			core_up(core, cell, &c->pass_bucket);
+			core_up(core, cell, &c->forward.pass_bucket);
 		else
 			core_drop_half(core, half, DROP_REPLAY);
 		return false;
@@ -57,7 +57,7 @@ static bool verified(struct core *core, struct core_cell *cell)
 	}
 	/* the rest of the unwrapped cell lies in scratch: with more hops the cell is as it came */
 	if (c->pass && (c->hops > 1 || u->cell != cell->data))
-		core_up(core, cell, &c->pass_bucket);
+		core_up(core, cell, &c->forward.pass_bucket);
 	else
 		core_drop_half(core, &c->backward, cause);
 	return false;

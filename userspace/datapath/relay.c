@@ -51,7 +51,7 @@ static bool prepare_forward(struct core *core, struct core_cell *cell)
 	}
 	if (!mv_replay_check(&c->forward.replay, counter)) {
 		if (c->pass)
-			core_up(core, cell, &c->pass_bucket);
+			core_up(core, cell, &c->forward.pass_bucket);
 		else
 			core_drop_half(core, &c->forward, DROP_REPLAY);
 		return false;
@@ -79,15 +79,15 @@ static bool prepare_backward(struct core *core, struct core_cell *cell)
 		core_drop_half(core, &c->backward, DROP_REPLAY);
 		return false;
 	}
-	if (c->next > MV_COUNTER_MAX) {
+	if (c->backward.next > MV_COUNTER_MAX) {
 		core_drop_half(core, &c->backward, DROP_COUNTER);
 		return false;
 	}
 	if (!admit(core, cell, &c->backward) || !reserve(core, cell, &c->backward, c->link, c->id))
 		return false;
 	mv_replay_commit(&c->backward.replay, counter);
-	cell->counter = c->next;
-	count_add(c->next, 1);
+	cell->counter = c->backward.next;
+	count_add(c->backward.next, 1);
 	cell->job = core->job_count++;
 	onion_add(&core->jobs[cell->job], circuit_kb(c), cell->counter, cell->data, counter, cell->slot,
 		  cell->len - MV_CELL_HEADER);
@@ -108,7 +108,7 @@ static bool verified(struct core *core, struct core_cell *cell)
 	if (ok && mv_replay_commit(&c->forward.replay, cell->header.counter))
 		return true;
 	if (c->pass)
-		core_up(core, cell, &c->pass_bucket);
+		core_up(core, cell, &c->forward.pass_bucket);
 	else
 		core_drop_half(core, &c->forward, ok ? DROP_REPLAY : DROP_LAYER);
 	return false;

@@ -27,7 +27,7 @@ static void traffic(const struct dp_circuit *c, struct datapath_circuit_info *in
 
 	info->last_rx = f_last > b_last ? f_last : b_last;
 	info->drops = count_get(f->drops) + count_get(b->drops);
-	info->next_counter = count_get(c->next);
+	info->next_counter = count_get(c->backward.next);
 	if (c->kind == DATAPATH_RELAY) {
 		info->rx_cells = info->tx_cells = count_get(f->cells);
 		info->rx_bytes = info->tx_bytes = count_get(f->bytes);

@@ -101,6 +101,8 @@ struct dp_half {
 	struct bucket rate;
 	u64 cells, bytes, drops, last;
 	struct queue_flow *flow;		/* cells that wait */
+	u64 next;				/* backward half: the number sealed next, also an origin's */
+	struct bucket pass_bucket;		/* forward half: cells under pass that go up */
 } __attribute__((aligned(64)));
 
 struct edge;
@@ -121,13 +123,11 @@ struct dp_circuit {
 	struct list link_node, out_node, exit_node;
 	/* forward half: owner of id. Origin: what it sends, and the window over the terminus's numbers */
 	struct dp_half forward;
-	struct bucket pass_bucket;
 	/* backward half: owner of out_id; at origin and terminus of id */
 	struct dp_half backward;
-	u64 next;				/* number that is sealed next: backward; origin: forward */
 };
 
-_Static_assert(sizeof(struct dp_circuit) + 2 * MV_KEY_LEN <= 1088, "a relay's circuit stays small");
+_Static_assert(sizeof(struct dp_circuit) + 2 * MV_KEY_LEN <= 1024, "a relay's circuit stays small");
 
 #define CIRCUIT_KEYS_LEN (2 * MV_KEY_LEN)
 

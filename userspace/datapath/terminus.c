@@ -17,7 +17,7 @@ bool terminus_prepare(struct core *core, struct core_cell *cell)
 	}
 	if (!mv_replay_check(&half->replay, cell->header.counter)) {
 		if (c->pass)
-			core_up(core, cell, &c->pass_bucket);
+			core_up(core, cell, &c->forward.pass_bucket);
 		else
 			core_drop_half(core, half, DROP_REPLAY);
 		return false;
@@ -45,7 +45,7 @@ void terminus_finish(struct core *core, struct core_cell *cell)
 
 	if (!ok || !mv_replay_commit(&half->replay, cell->header.counter)) {
 		if (c->pass && cell->payload != cell->data + MV_CELL_BODY)
-			core_up(core, cell, &c->pass_bucket);
+			core_up(core, cell, &c->forward.pass_bucket);
 		else
 			core_drop_half(core, half, ok ? DROP_REPLAY : DROP_LAYER);
 		return;
