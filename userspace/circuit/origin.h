@@ -90,7 +90,9 @@ int origin_install(struct origin *o, u32 session, const struct datapath_op *befo
 
 /* End it: @session too: CLOSE under df first, if it is bound. dead() is called later, with REASON_REQUESTED. */
 void origin_close(struct origin *o, bool session);
-/* The same at once and without dead(); @o is gone. */
+/* Say CLOSE once if it is bound, for a daemon that is about to end; then origin_destroy(). */
+void origin_close_now(struct origin *o);
+/* The same at once and without dead(); @o is gone. Not from within a callback of @o. */
 void origin_destroy(struct origin *o);
 
 enum origin_state origin_state(const struct origin *o);
@@ -108,6 +110,8 @@ bool origin_suspect(const struct origin *o);		/* probes are not answered */
 u32 origin_numbers(const struct origin *o);		/* of the daemon's, left */
 /* rx/tx of the datapath; zeros if it is not there */
 void origin_traffic(const struct origin *o, struct datapath_circuit_info *info);
+/* ns: when cells other than our own probes last went either way, or it was bound; 0: not bound */
+u64 origin_traffic_last(const struct origin *o);
 /* Probe now: PING at the open end or terminus. */
 void origin_probe(struct origin *o);
 

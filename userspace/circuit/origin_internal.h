@@ -60,7 +60,9 @@ struct origin {
 	/* bound */
 	u32 link, circuit;		/* names, kept after the end is detached */
 	bool installed;
-	u64 rx_cells, tx_cells, own;	/* seen in the datapath at the last look; control cells of ours since */
+	u64 rx_cells, tx_cells;		/* seen in the datapath at the last look */
+	u64 own, answers;		/* control cells sent and received since */
+	u64 traffic;			/* ns: other cells */
 	u64 looked, waiting, probed, probe_txid;	/* ns, ns: since when an answer is due, ns */
 	u32 probes;
 	bool load;

@@ -78,11 +78,9 @@ static void heard(struct origin *o, u64 at)
 
 static bool lost(const struct origin *o)
 {
-	u64 limit = o->load || o->state == ORIGIN_BOUND ? o->conf.silence_ns : o->conf.silence_idle_ns;
+	bool load = o->load && o->state != ORIGIN_BOUND;
+	u64 limit = load ? o->conf.silence_ns : o->conf.silence_idle_ns;
 
-	/* a new exit may still be busy with our BIND: there the full time of a step */
-	if (o->state == ORIGIN_BOUND)
-		limit = o->conf.step_ns;
 	return o->waiting && o->probes >= PROBES_MIN &&
 	       now(o->c) - o->waiting >= max64(limit, 5 * o->rtt);
 }
@@ -97,6 +95,8 @@ static bool look(struct origin *o)
 		return false;
 	sent = d.tx_cells - o->tx_cells;
 	sent = sent > o->own ? sent - o->own : 0;
+	if (sent || d.rx_cells - o->rx_cells > o->answers)
+		o->traffic = now(o->c);
 	if (d.rx_cells != o->rx_cells)
 		heard(o, d.last_rx);
 	else if (sent && !o->waiting)
@@ -109,7 +109,7 @@ static bool look(struct origin *o)
 		look_again(o, LOOK_IDLE);
 	o->rx_cells = d.rx_cells;
 	o->tx_cells = d.tx_cells;
-	o->own = 0;
+	o->own = o->answers = 0;
 	o->looked = now(o->c);
 	return true;
 }
@@ -173,6 +173,7 @@ void origin_watch(struct timer *t)
 void origin_watch_start(struct origin *o)
 {
 	if (o->state == ORIGIN_BOUND) {
+		o->traffic = now(o->c);
 		/* BIND takes effect at the exit with the first cell under df: at once */
 		probe(o);
 		look_again(o, LOOK_WAIT);
@@ -183,6 +184,7 @@ void origin_watch_start(struct origin *o)
 
 static void control_message(struct origin *o, const struct message *m)
 {
+	o->answers++;
 	if (m->type == MESSAGE_CIRCUIT_PONG && o->probe_txid && m->txid == o->probe_txid)
 		o->rtt = o->rtt ? (3 * o->rtt + now(o->c) - o->probed) / 4 : now(o->c) - o->probed;
 	else if (m->type != MESSAGE_CIRCUIT_PONG)
@@ -232,6 +234,12 @@ void origin_close(struct origin *o, bool session)
 	o->probes = 0;
 	o->probe_txid = random_u64(o->c);
 	look_again(o, 0);
+}
+
+void origin_close_now(struct origin *o)
+{
+	if (o->installed)
+		origin_control(o, MESSAGE_CLOSE, random_u64(o->c));
 }
 
 /* ---- for people and managers ---- */
@@ -289,6 +297,11 @@ u64 origin_born(const struct origin *o)
 u64 origin_last(const struct origin *o)
 {
 	return o->last;
+}
+
+u64 origin_traffic_last(const struct origin *o)
+{
+	return o->traffic;
 }
 
 bool origin_suspect(const struct origin *o)

@@ -1,0 +1,583 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The client's rules. All decisions are made in one place, maintain(), which looks at what there
+ * is and starts what is missing; everything that happens only records itself and calls for it. A
+ * session that lost its leg is moved to a spare, and at the same time, since it may be the exit
+ * that died, a session with another exit is prepared.
+ */
+#include "manager_internal.h"
+
+#include <sodium.h>
+
+#define TICK (1 * NSEC_PER_SEC)
+#define TICK_BUSY (50 * NSEC_PER_MSEC)
+#define HEDGE (300 * NSEC_PER_MSEC)	/* a takeover gets so long before the other exit is bound */
+#define ATTEMPTS_CURRENT 6
+#define ATTEMPTS_OLD 3
+
+void client_poke(struct client *cl)
+{
+	timer_arm(cl->c->ts, &cl->tick, now(cl->c));
+}
+
+void client_tell(struct client *cl, enum client_event_kind kind, const struct leg *leg,
+		 const struct client_session *s, const struct origin_failure *failure, u64 took)
+{
+	struct client_event e = { .kind = kind, .took = took };
+
+	if (leg)
+		e.circuit = origin_number(leg->origin);
+	if (s)
+		e.session = s->id;
+	if (failure)
+		e.failure = *failure;
+	if (cl->ops->event)
+		cl->ops->event(cl->arg, &e);
+}
+
+void client_outcome_tell(struct client *cl, const struct peer *peer, u32 hop, enum client_outcome outcome)
+{
+	if (cl->ops->outcome)
+		cl->ops->outcome(cl->arg, peer, hop, outcome);
+}
+
+void client_exit_avoid(struct client *cl, const struct node_id *id)
+{
+	cl->avoided[cl->avoided_at++ % EXITS_AVOIDED] =
+		(struct avoided){ *id, now(cl->c) + EXIT_AVOID_NS };
+}
+
+static void failed(struct client *cl)
+{
+	u32 shift = cl->failures < 6 ? cl->failures : 6;
+
+	cl->failures++;
+	cl->retry_at = now(cl->c) + (cl->conf.retry_ns << shift);
+}
+
+/* ---- legs ---- */
+
+static void leg_free(struct leg *leg)
+{
+	list_del(&leg->list);
+	free(leg);
+}
+
+static void extended(void *arg, struct origin *o, u32 hops, u64 rtt)
+{
+	struct leg *leg = arg;
+
+	client_outcome_tell(leg->client, &origin_path(o)[hops - 1], hops - 1, CLIENT_HOP_GOOD);
+}
+
+static void ready(void *arg, struct origin *o)
+{
+	struct leg *leg = arg;
+	struct client *cl = leg->client;
+
+	cl->failures = 0;
+	cl->stats.built++;
+	client_tell(cl, CLIENT_CIRCUIT_READY, leg, leg->session, NULL, now(cl->c) - leg->began);
+	client_poke(cl);
+}
+
+static int bound(void *arg, struct origin *o, const struct bind_grant *grant)
+{
+	struct leg *leg = arg;
+	struct client *cl = leg->client;
+	int err;
+
+	leg->binding = false;
+	if (leg->session)
+		return client_session_take(leg->session, leg, grant);
+	/* with nothing that works, do not wait for the first answer */
+	err = client_session_new(cl, leg, grant, !cl->current || !cl->current->leg);
+	if (err)
+		client_exit_avoid(cl, &origin_path(o)[origin_length(o) - 1].id);
+	return err;
+}
+
+static void refused(void *arg, struct origin *o, enum wire_refusal why)
+{
+	struct leg *leg = arg;
+	struct client_session *s = leg->session;
+
+	if (!s) {
+		client_exit_avoid(leg->client, &origin_path(o)[origin_length(o) - 1].id);
+		return;
+	}
+	/* the exit knows the session no longer: trying again is of no use */
+	s->taking = NULL;
+	s->takeovers = UINT32_MAX;
+}
+
+static void live(void *arg, struct origin *o)
+{
+	struct leg *leg = arg;
+	struct client *cl = leg->client;
+	struct client_session *s = leg->session;
+
+	client_outcome_tell(cl, &origin_path(o)[origin_length(o) - 1], origin_length(o) - 1, CLIENT_EXIT_GOOD);
+	client_tell(cl, CLIENT_CIRCUIT_LIVE, leg, s, NULL, now(cl->c) - leg->began);
+	if (!s)
+		return;
+	if (s->takeovers && s->taking_since) {
+		cl->stats.takeovers++;
+		client_tell(cl, CLIENT_SESSION_TAKEN, leg, s, NULL, now(cl->c) - s->taking_since);
+		s->taking_since = 0;
+	} else {
+		client_session_current(cl, s);
+	}
+	client_poke(cl);
+}
+
+static void spent(void *arg, struct origin *o)
+{
+	struct leg *leg = arg;
+
+	if (leg->use == LEG_SPARE && !leg->binding)
+		origin_close(o, false);		/* replaced like one that was lost, but counted against nobody */
+	else if (leg->session && leg->session == leg->client->current)
+		leg->client->rotate = true;
+	client_poke(leg->client);
+}
+
+static void spare_dead(struct leg *leg, const struct origin_failure *why)
+{
+	struct client_session *s = leg->session;
+	struct client *cl = leg->client;
+
+	if (s->taking == leg) {
+		s->taking = NULL;
+		s->attempts++;
+		cl->stats.takeovers_failed++;
+	} else if (why->state == ORIGIN_READY && why->reason != REASON_REQUESTED &&
+		   why->reason != REASON_EXPIRED && s->takeovers < UINT32_MAX) {
+		s->takeovers++;		/* an exit must not hunt for a middle of its own by cutting spares */
+	} else if (s->lost) {
+		s->attempts++;
+	}
+}
+
+static void dead(void *arg, struct origin *o, const struct origin_failure *why)
+{
+	struct leg *leg = arg;
+	struct client *cl = leg->client;
+	struct client_session *s = leg->session;
+	bool wanted = why->reason == REASON_REQUESTED;
+	const struct peer *path = origin_path(o);
+
+	client_tell(cl, CLIENT_CIRCUIT_DEAD, leg, s, why, 0);
+	if (!wanted && why->state < ORIGIN_READY) {
+		cl->stats.build_failed++;
+		client_outcome_tell(cl, &path[why->hop], why->hop,
+				    why->refusal ? CLIENT_HOP_REFUSED : CLIENT_HOP_FAILED);
+		if (!s || !s->lost)
+			failed(cl);
+	}
+	if (leg->use == LEG_CANDIDATE && !wanted && why->state >= ORIGIN_BIND) {
+		client_exit_avoid(cl, &path[origin_length(o) - 1].id);
+		failed(cl);
+	}
+	if (s && s->leg == leg)
+		client_session_leg_lost(s, wanted && s->closing);
+	else if (s)
+		spare_dead(leg, why);
+	leg_free(leg);
+	client_poke(cl);
+}
+
+static int descriptor(void *arg, const struct node_id *id, void *buf, size_t room)
+{
+	struct leg *leg = arg;
+	struct client *cl = leg->client;
+
+	return cl->ops->descriptor ? cl->ops->descriptor(cl->arg, id, buf, room) : -ENOENT;
+}
+
+static const struct origin_ops leg_ops = {
+	.extended = extended, .ready = ready, .bound = bound, .refused = refused, .live = live,
+	.spent = spent, .dead = dead, .descriptor = descriptor,
+};
+
+/* ---- building ---- */
+
+#define AVOID_MAX (2 * MV_HOPS_MAX)
+
+/* The relays of the circuit beside which a spare is to stand. */
+static u32 beside(const struct client_session *s, struct node_id avoid[AVOID_MAX])
+{
+	u32 i, n = 0;
+
+	if (!s || !s->leg)
+		return 0;
+	for (i = 0; i + 1 < origin_length(s->leg->origin); i++)
+		avoid[n++] = origin_path(s->leg->origin)[i].id;
+	return n;
+}
+
+static u32 exits_avoided(struct client *cl, struct node_id ids[EXITS_AVOIDED + 1])
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < EXITS_AVOIDED; i++)
+		if (cl->avoided[i].until > now(cl->c))
+			ids[n++] = cl->avoided[i].id;
+	/* it may be the one that died */
+	if (cl->current && !cl->current->leg)
+		ids[n++] = cl->current->exit.id;
+	return n;
+}
+
+static bool path_choose(struct client *cl, struct client_session *s, struct peer path[MV_HOPS_MAX])
+{
+	struct node_id avoid[AVOID_MAX], exits[EXITS_AVOIDED + 1];
+	struct path_request request = {
+		.use = s ? PATH_SPARE : PATH_SESSION, .hops = cl->conf.hops, .has_exit = s,
+		.avoid = avoid, .avoid_count = beside(s, avoid), .avoid_exits = exits,
+		.attempt = s ? s->attempts : cl->failures,
+	};
+
+	if (s)
+		request.exit = s->exit.id;
+	else
+		request.avoid_exits_count = exits_avoided(cl, exits);
+	if (!cl->ops->select(cl->arg, &request, path))
+		return true;
+	cl->stats.no_path++;
+	client_tell(cl, CLIENT_NO_PATH, NULL, s, NULL, 0);
+	return false;
+}
+
+/* A spare of @s, or without one a candidate. */
+static struct leg *build(struct client *cl, struct client_session *s)
+{
+	struct peer path[MV_HOPS_MAX];
+	struct leg *leg;
+	int err;
+
+	if (!path_choose(cl, s, path)) {
+		failed(cl);
+		return NULL;
+	}
+	leg = calloc(1, sizeof(*leg));
+	if (!leg)
+		return NULL;
+	leg->client = cl;
+	leg->use = s ? LEG_SPARE : LEG_CANDIDATE;
+	leg->session = s;
+	leg->began = now(cl->c);
+	err = origin_new(cl->c, &cl->conf.origin, path, cl->conf.hops, &leg_ops, leg, &leg->origin);
+	if (err) {
+		client_outcome_tell(cl, &path[0], 0, CLIENT_HOP_FAILED);
+		cl->stats.build_failed++;
+		failed(cl);
+		free(leg);
+		return NULL;
+	}
+	list_add_tail(&leg->list, &cl->legs);
+	client_tell(cl, CLIENT_CIRCUIT_NEW, leg, s, NULL, 0);
+	return leg;
+}
+
+/* ---- what there is ---- */
+
+static u32 spares_of(struct client *cl, const struct client_session *s, struct leg **ready)
+{
+	struct leg *leg;
+	u32 n = 0;
+
+	*ready = NULL;
+	list_for_each(leg, &cl->legs, list) {
+		if (leg->use != LEG_SPARE || leg->session != s || origin_state(leg->origin) == ORIGIN_DEAD)
+			continue;
+		n++;
+		/* one that does not answer its pings only if there is no other */
+		if (origin_state(leg->origin) == ORIGIN_READY && !leg->binding &&
+		    (!*ready || origin_suspect((*ready)->origin)))
+			*ready = leg;
+	}
+	return n;
+}
+
+static struct leg *candidate(struct client *cl)
+{
+	struct leg *leg;
+
+	list_for_each(leg, &cl->legs, list)
+		if (leg->use == LEG_CANDIDATE && origin_state(leg->origin) != ORIGIN_DEAD)
+			return leg;
+	return NULL;
+}
+
+/* ---- rules ---- */
+
+static void takeover_begin(struct client_session *s, struct leg *leg)
+{
+	struct bind_request request = {
+		.want = s->grant.addresses, .mtu = s->grant.mtu, .takeover = true, .session = s->grant.session,
+	};
+
+	memcpy(request.secret, s->grant.secret, WIRE_SECRET);
+	s->taking = leg;
+	s->takeovers++;
+	if (!s->taking_since)
+		s->taking_since = s->lost;
+	leg->binding = true;
+	leg->began = now(s->client->c);
+	origin_bind(leg->origin, &request);
+	sodium_memzero(&request, sizeof(request));
+}
+
+static void recover(struct client_session *s)
+{
+	struct client *cl = s->client;
+	u32 attempts = cl->current == s ? ATTEMPTS_CURRENT : ATTEMPTS_OLD;
+	struct leg *spare;
+	u32 n;
+
+	if (s->taking)
+		return;
+	if (s->takeovers >= cl->conf.max_takeovers || s->attempts >= attempts ||
+	    now(cl->c) - s->lost > RECOVER_NS) {
+		cl->stats.exits_lost++;
+		client_exit_avoid(cl, &s->exit.id);
+		client_outcome_tell(cl, &s->exit, cl->conf.hops - 1, CLIENT_EXIT_LOST);
+		client_session_end(s, CLIENT_SESSION_LOST);
+		return;
+	}
+	n = spares_of(cl, s, &spare);
+	if (spare)
+		takeover_begin(s, spare);
+	else if (!n && !build(cl, s))
+		s->attempts++;
+}
+
+static bool rotation_due(struct client *cl)
+{
+	struct client_session *s = cl->current;
+
+	if (cl->rotate)
+		return true;
+	return now(cl->c) - s->born >= cl->conf.rotate_ns || client_session_bytes(s) >= cl->conf.rotate_bytes ||
+	       s->takeovers >= cl->conf.max_takeovers;
+}
+
+static void sessions_maintain(struct client *cl)
+{
+	struct list *at, *next;
+	struct client_session *s;
+	u32 n = 0;
+
+	/* newest first */
+	for (at = cl->sessions.next; at != &cl->sessions; at = next) {
+		next = at->next;
+		s = list_entry(at, struct client_session, list);
+		if (s->closing)
+			continue;
+		n++;
+		if (!s->leg)
+			recover(s);
+		else if (s != cl->current && origin_state(s->leg->origin) == ORIGIN_LIVE &&
+			 cl->current && cl->current->leg && s->born < cl->current->born &&
+			 (n > cl->conf.max_sessions + 1 || now(cl->c) - s->born >= cl->conf.old_max_ns ||
+			  now(cl->c) - origin_traffic_last(s->leg->origin) >= cl->conf.old_idle_ns))
+			client_session_retire(s);
+	}
+}
+
+static void candidate_maintain(struct client *cl)
+{
+	struct client_session *s = cl->current;
+	bool wanted = !s || !s->leg || rotation_due(cl);
+	struct leg *leg = candidate(cl);
+	struct bind_request request;
+	u8 token[WIRE_TOKEN_MAX];
+	int len = 0;
+
+	if (!leg) {
+		if (wanted && now(cl->c) >= cl->retry_at)
+			build(cl, NULL);
+		return;
+	}
+	if (leg->binding)
+		return;
+	if (!wanted) {
+		origin_close(leg->origin, false);
+		return;
+	}
+	if (origin_state(leg->origin) != ORIGIN_READY)
+		return;
+	if (s && !s->leg && s->taking && now(cl->c) - s->taking->began < HEDGE)
+		return;		/* the takeover goes first: it keeps the flows that there are */
+	client_request(cl, &request);
+	if (cl->ops->token)
+		len = cl->ops->token(cl->arg, &origin_path(leg->origin)[cl->conf.hops - 1].id, token, sizeof(token));
+	if (len > 0) {
+		request.token = token;
+		request.token_len = len;
+	}
+	if (s && s->leg)
+		cl->stats.rotations++;
+	leg->binding = true;
+	origin_bind(leg->origin, &request);
+}
+
+static void spares_maintain(struct client *cl)
+{
+	struct client_session *s = cl->current;
+	struct leg *leg, *ready;
+
+	/* spares of sessions that are not current any more */
+	list_for_each(leg, &cl->legs, list)
+		if (leg->use == LEG_SPARE && !leg->binding && leg->session && leg->session != s &&
+		    leg->session->leg)
+			origin_close(leg->origin, false);
+	if (!s || !s->leg || origin_state(s->leg->origin) != ORIGIN_LIVE || cl->conf.no_spare ||
+	    s->takeovers >= cl->conf.max_takeovers || now(cl->c) < cl->retry_at)
+		return;
+	if (spares_of(cl, s, &ready) < cl->conf.spares)
+		build(cl, s);
+}
+
+static bool busy(struct client *cl)
+{
+	struct leg *leg = candidate(cl);
+
+	return (cl->current && !cl->current->leg) || (leg && !leg->binding);
+}
+
+static void maintain(struct timer *t)
+{
+	struct client *cl = container_of(t, struct client, tick);
+
+	if (!cl->running)
+		return;
+	timer_arm(cl->c->ts, &cl->tick, now(cl->c) + TICK);
+	sessions_maintain(cl);
+	candidate_maintain(cl);
+	spares_maintain(cl);
+	if (busy(cl) && cl->tick.at > now(cl->c) + TICK_BUSY)
+		timer_arm(cl->c->ts, &cl->tick, now(cl->c) + TICK_BUSY);
+}
+
+/* ---- life ---- */
+
+#define SETTLE(field, value)			\
+	do {					\
+		if (!(field))			\
+			(field) = (value);	\
+	} while (0)
+
+static void conf_settle(struct client_conf *f)
+{
+	static const u8 pool6[6] = { 0xfd, 0x00, 'm', 'e', 's', 'h' };
+
+	SETTLE(f->hops, 3);
+	SETTLE(f->spares, 1);
+	SETTLE(f->mtu, 1420);
+	if (!f->pool4_bits) {
+		f->pool4[0] = 198;
+		f->pool4[1] = 18;
+		f->pool4_bits = 15;
+	}
+	if (!f->pool6_bits) {
+		memcpy(f->pool6, pool6, sizeof(pool6));
+		f->pool6_bits = 48;
+	}
+	if (!f->prefix_count) {
+		f->prefix_count = 2;
+		f->prefixes[0] = (struct datapath_prefix){ .family = AF_INET };
+		f->prefixes[1] = (struct datapath_prefix){ .family = AF_INET6 };
+	}
+	SETTLE(f->rotate_ns, 3600 * NSEC_PER_SEC);
+	SETTLE(f->rotate_bytes, 1ULL << 30);
+	SETTLE(f->old_idle_ns, 600 * NSEC_PER_SEC);
+	SETTLE(f->old_max_ns, 24 * 3600 * NSEC_PER_SEC);
+	SETTLE(f->max_sessions, 8);
+	SETTLE(f->max_takeovers, 2);
+	SETTLE(f->retry_ns, 250 * NSEC_PER_MSEC);
+}
+
+int client_new(struct client **client, const struct client_conf *conf, const struct client_ops *ops, void *arg,
+	       struct circuits *circuits)
+{
+	struct client *cl;
+
+	if (conf->hops > MV_HOPS_MAX || conf->prefix_count > CLIENT_PREFIXES_MAX || conf->pool4_bits > 32 ||
+	    conf->pool6_bits > 128)
+		return -EINVAL;
+	cl = calloc(1, sizeof(*cl));
+	if (!cl)
+		return -ENOMEM;
+	cl->conf = *conf;
+	conf_settle(&cl->conf);
+	cl->ops = ops;
+	cl->arg = arg;
+	cl->c = circuits;
+	list_init(&cl->legs);
+	list_init(&cl->sessions);
+	timer_init(&cl->tick, maintain);
+	*client = cl;
+	return 0;
+}
+
+void client_start(struct client *cl)
+{
+	cl->running = true;
+	cl->failures = 0;
+	cl->retry_at = 0;
+	client_poke(cl);
+}
+
+void client_stop(struct client *cl)
+{
+	struct list *at, *next;
+	struct leg *leg;
+
+	cl->running = false;
+	for (at = cl->sessions.next; at != &cl->sessions; at = next) {
+		next = at->next;
+		client_session_retire(list_entry(at, struct client_session, list));
+	}
+	list_for_each(leg, &cl->legs, list)
+		if (leg->use != LEG_ACTIVE)
+			origin_close(leg->origin, false);
+	timer_cancel(cl->c->ts, &cl->tick);
+}
+
+void client_free(struct client *cl, bool close)
+{
+	struct leg *leg;
+
+	if (!cl)
+		return;
+	cl->running = false;
+	client_trace_stop(cl);
+	while (!list_empty(&cl->legs)) {
+		leg = list_entry(cl->legs.next, struct leg, list);
+		if (leg->session && leg->session->leg == leg)
+			leg->session->leg = NULL;
+		if (close)
+			origin_close_now(leg->origin);
+		origin_destroy(leg->origin);
+		leg_free(leg);
+	}
+	while (!list_empty(&cl->sessions))
+		client_session_end(list_entry(cl->sessions.next, struct client_session, list), CLIENT_SESSION_END);
+	timer_cancel(cl->c->ts, &cl->tick);
+	sodium_memzero(cl, sizeof(*cl));
+	free(cl);
+}
+
+void client_network_changed(struct client *cl)
+{
+	struct leg *leg;
+
+	cl->failures = 0;
+	cl->retry_at = 0;
+	list_for_each(leg, &cl->legs, list)
+		origin_probe(leg->origin);
+	if (cl->running)
+		client_poke(cl);
+}
