@@ -9,62 +9,106 @@
 
 #include <sodium.h>
 
+#include <crypto/chacha.h>
+
 /* Layers count from 1 as in the protocol, arrays from 0. */
 static u8 *wrap_body(const struct onion_wrap *w, u32 layer)
 {
 	return layer > 1 ? w->scratch + MV_LAYER_LEN * layer : w->cell + MV_CELL_BODY;
 }
 
-static void xor_bytes(u8 *dst, const u8 *src, u32 len)
-{
-	u32 i;
+/*
+ * Few bytes of many keystreams: positions are gathered until the lanes are full. What is taken
+ * from a block is copied or XORed to its place in the order of gathering.
+ */
+struct gather {
+	u8 out[CHACHA_LANES][CHACHA_BLOCK_LEN] __attribute__((aligned(64)));
+	struct chacha_position at[CHACHA_LANES];
+	struct {
+		u8 *dst;
+		u32 from, len;
+		bool copy;
+	} use[CHACHA_LANES];
+	unsigned int n;
+};
 
-	for (i = 0; i < len; i++)
-		dst[i] ^= src[i];
+static void gather_run(struct gather *g)
+{
+	unsigned int i, k;
+
+	if (!g->n)
+		return;
+	chacha_blocks(g->at, g->n, g->out);
+	for (i = 0; i < g->n; i++) {
+		const u8 *src = g->out[i] + g->use[i].from;
+		u8 *dst = g->use[i].dst;
+
+		if (g->use[i].copy)
+			memcpy(dst, src, g->use[i].len);
+		else
+			for (k = 0; k < g->use[i].len; k++)
+				dst[k] ^= src[k];
+	}
+	g->n = 0;
+}
+
+static void gather_end(struct gather *g)
+{
+	gather_run(g);
+	sodium_memzero(g->out, sizeof(g->out));
+}
+
+static void gather_block(struct gather *g, const u8 *key, u64 nonce, u32 counter, u8 *dst, u32 from,
+			 u32 len, bool copy)
+{
+	if (g->n == CHACHA_LANES)
+		gather_run(g);
+	g->at[g->n] = (struct chacha_position) { key, nonce, counter };
+	g->use[g->n].dst = dst;
+	g->use[g->n].from = from;
+	g->use[g->n].len = len;
+	g->use[g->n++].copy = copy;
+}
+
+/* Bytes [from, from + len) of the body keystream to @dst. */
+static void gather_body(struct gather *g, const u8 *key, u64 nonce, u8 *dst, u32 from, u32 len, bool copy)
+{
+	u32 skip, take;
+
+	for (; len; from += take, dst += take, len -= take) {
+		skip = from % CHACHA_BLOCK_LEN;
+		take = len < CHACHA_BLOCK_LEN - skip ? len : CHACHA_BLOCK_LEN - skip;
+		gather_block(g, key, nonce, 1 + from / CHACHA_BLOCK_LEN, dst, skip, take, copy);
+	}
 }
 
 /*
  * What every relay adds at the tail, computed ahead as in Sphinx (Danezis, Goldberg 2009): write
  * tail n XOR KS n to the end of body n, so that sealing body n leaves tail n there.
  */
-static void wrap_filler(const struct onion_wrap *w, const u8 z[][AEAD_Z_LEN])
+static void wrap_filler(struct gather *g, const struct onion_wrap *w)
 {
-	u8 ks[MV_LAYER_LEN * MV_HOPS_MAX];
 	u32 n = w->keys->hops, i, len;
 	u8 *tail = wrap_body(w, n) + w->body - MV_LAYER_LEN * (n - 1);
 
 	for (i = 1; i <= n; i++) {
 		len = MV_LAYER_LEN * (i - 1);
-		if (len) {
-			aead_keystream(w->keys->kf[i - 1], w->counter, w->body - len, ks, len);
-			xor_bytes(tail, ks, len);
-		}
-		if (i < n)
-			memcpy(tail + len, z[i - 1], AEAD_Z_LEN);
+		gather_body(g, w->keys->kf[i - 1], w->counter, tail, w->body - len, len, false);
+		if (i < n)	/* Z: bytes 32 to 47 of block 0 */
+			gather_block(g, w->keys->kf[i - 1], w->counter, 0, tail + len, 32, AEAD_Z_LEN,
+				     true);
 	}
-	sodium_memzero(ks, sizeof(ks));
 }
 
 static void wrap_fillers(const struct onion_wrap *cells, unsigned int n)
 {
-	static __thread u8 z[ONION_BATCH][MV_HOPS_MAX][AEAD_Z_LEN];
-	struct aead_job jobs[ONION_BATCH];
-	unsigned int i, count, hop;
+	struct gather g;
+	unsigned int i;
 
-	for (hop = 0; hop < MV_HOPS_MAX - 1; hop++) {
-		for (count = i = 0; i < n; i++)
-			if (hop + 1 < cells[i].keys->hops)
-				jobs[count++] = (struct aead_job) {
-					.kind = AEAD_XOR, .key = cells[i].keys->kf[hop],
-					.nonce = cells[i].counter, .src = z[i][hop],
-					.dst = z[i][hop], .z = z[i][hop],
-				};
-		if (!count)
-			break;
-		aead_run(jobs, count);
-	}
+	g.n = 0;
 	for (i = 0; i < n; i++)
-		wrap_filler(&cells[i], z[i]);
+		wrap_filler(&g, &cells[i]);
+	gather_end(&g);
 }
 
 static void wrap_layer(struct aead_job *job, const struct onion_wrap *w, u32 layer)
@@ -124,12 +168,12 @@ static u8 *unwrap_body(const struct onion_unwrap *u, u32 layer)
  * it off the end: all of it is taken from the keystream, none as received, so that an exit cannot
  * count the hops by spoiling bytes.
  */
-static void unwrap_reserve(const struct onion_unwrap *u)
+static void unwrap_reserve(struct gather *g, const struct onion_unwrap *u)
 {
 	u32 n = u->keys->hops, from = u->body - u->keys->reserve;
 
-	aead_keystream(u->keys->kb[n - 1], u->counters[n - 1], from, unwrap_body(u, n) + from,
-		       u->keys->reserve);
+	gather_body(g, u->keys->kb[n - 1], u->counters[n - 1], unwrap_body(u, n) + from, from,
+		    u->keys->reserve, true);
 }
 
 /* Read the 12 bytes of S and the number that layer - 1 left before this layer's body. */
@@ -179,9 +223,11 @@ static void unwrap_chunk(struct onion_unwrap *cells, unsigned int n)
 {
 	struct aead_job jobs[ONION_BATCH];
 	struct onion_unwrap *of[ONION_BATCH];
+	struct gather g;
 	unsigned int i, count;
 	u32 layer;
 
+	g.n = 0;
 	for (i = 0; i < n; i++) {
 		cells[i].ok = true;
 		cells[i].payload = NULL;
@@ -193,16 +239,18 @@ static void unwrap_chunk(struct onion_unwrap *cells, unsigned int n)
 			if (layer > 1)
 				unwrap_counter(&cells[i], layer);
 			if (layer == cells[i].keys->hops)
-				unwrap_reserve(&cells[i]);
+				unwrap_reserve(&g, &cells[i]);
 			unwrap_layer(&jobs[count], &cells[i], layer);
 			of[count++] = &cells[i];
 		}
 		if (!count)
 			break;
+		gather_run(&g);
 		aead_run(jobs, count);
 		for (i = 0; i < count; i++)
 			of[i]->ok = jobs[i].ok;
 	}
+	gather_end(&g);
 	for (i = 0; i < n; i++)
 		unwrap_done(&cells[i]);
 }
