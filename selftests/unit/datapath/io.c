@@ -422,6 +422,29 @@ TEST_F(engines, flood)
 	TH_LOG("%u of 20000 arrived, %u out of order or odd", self->b.segments, self->b.odd);
 }
 
+/* A device slower than the sender: it has to wait many times, and then nothing at all is lost. */
+TEST_F(engines, writable)
+{
+	if (system("tc qdisc add dev lo root tbf rate 800mbit burst 70k limit 4m 2>/dev/null"))
+		SKIP(return, "no tc or tbf");
+	self->a.flood_to = &self->b;
+	self->a.flood_left = 10000;
+	io_wake(self->a.io);
+	ASSERT_EQ(0, pthread_create(&self->b.thread, NULL, run, &self->b));
+	self->a.expect = 2;
+	io_run(self->a.io);
+	EXPECT_EQ(0, self->a.flood_left);
+	usleep(200000);
+	self->b.expect = 1;
+	io_wake(self->b.io);
+	pthread_join(self->b.thread, NULL);
+	EXPECT_EQ(10000, self->b.segments);
+	EXPECT_EQ(0, self->b.odd);
+	EXPECT_GT(self->a.paused, 10);
+	EXPECT_EQ(self->a.paused, io_stats(self->a.io)->send_again);
+	EXPECT_EQ(0, io_stats(self->a.io)->send_errors);
+}
+
 static int tun_new(const char *name)
 {
 	struct ifreq req = { .ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE };
