@@ -14,8 +14,8 @@
 #include <sodium.h>
 
 #include <crypto/aead.h>
+#include <datapath/headers.h>
 #include <datapath/onion.h>
-#include <meshvpn/header.h>
 #include <meshvpn/replay.h>
 
 #define CELLS 512	/* received, one after the other; about 700 KB */
@@ -28,6 +28,7 @@ static u8 rx[CELLS][STRIDE], fresh[CELLS][STRIDE], tx[BATCH_MAX][STRIDE];
 static u8 scratch[BATCH_MAX][ONION_SCRATCH] __attribute__((aligned(64)));
 static u8 fill[MV_RESERVE_LONG], randoms[4096];
 static struct aead_job jobs[BATCH_MAX];
+static struct header_job heads[BATCH_MAX];
 static struct onion_keys keys;
 static struct mv_header_keys in_keys, out_keys;
 static struct mv_replay window;
@@ -72,50 +73,68 @@ static void bare_seal(u32 first, u32 batch)
 
 /* ---- relay ---- */
 
-static void relay_open(u32 first, u32 batch, struct mv_header *h)
+static void open_rx(u32 first, u32 batch)
 {
 	u32 i;
 
 	if (!first)
 		mv_replay_init(&window);
 	for (i = 0; i < batch; i++) {
-		const u8 *cell = rx[first + i];
-
-		refused += !mv_cell_shape(cell, STRIDE) || !mv_header_open(cell, &in_keys, body, &h[i]) ||
-			   !mv_replay_check(&window, h[i].counter);
+		heads[i].cell = rx[first + i];
+		heads[i].keys = &in_keys;
+		heads[i].body = body;
+		refused += !mv_cell_shape(rx[first + i], STRIDE);
 	}
+	headers_open(heads, batch);
+	for (i = 0; i < batch; i++)
+		refused += !heads[i].ok || !mv_replay_check(&window, heads[i].header.counter);
+}
+
+/* The numbers are in heads[].header.counter. */
+static void seal_tx(u32 batch)
+{
+	u32 i;
+
+	for (i = 0; i < batch; i++) {
+		heads[i].cell = tx[i];
+		heads[i].keys = &out_keys;
+		heads[i].body = body;
+		heads[i].link_id = 77;
+		heads[i].header.circuit = 88;
+		heads[i].random = randoms[heads[i].header.counter % sizeof(randoms)];
+	}
+	headers_seal(heads, batch);
 }
 
 static void relay_forward(u32 first, u32 batch)
 {
-	struct mv_header h[BATCH_MAX];
 	u32 i;
 
-	relay_open(first, batch, h);
+	open_rx(first, batch);
 	for (i = 0; i < batch; i++)
-		onion_peel(&jobs[i], keys.kf[0], h[i].counter, rx[first + i], tx[i], body);
+		onion_peel(&jobs[i], keys.kf[0], heads[i].header.counter, rx[first + i], tx[i], body);
 	aead_run(jobs, batch);
-	for (i = 0; i < batch; i++) {
-		refused += !jobs[i].ok || !mv_replay_commit(&window, h[i].counter);
-		mv_header_seal(tx[i], &out_keys, 77, 88, h[i].counter, body, randoms[number++ % 4096]);
-	}
+	for (i = 0; i < batch; i++)
+		refused += !jobs[i].ok || !mv_replay_commit(&window, heads[i].header.counter);
+	seal_tx(batch);
 }
 
 static void relay_backward(u32 first, u32 batch)
 {
-	struct mv_header h[BATCH_MAX];
 	u32 i;
 
-	relay_open(first, batch, h);
+	open_rx(first, batch);
 	for (i = 0; i < batch; i++) {
-		refused += !mv_replay_commit(&window, h[i].counter);
-		onion_add(&jobs[i], keys.kb[0], number + i, rx[first + i], h[i].counter, tx[i], body);
+		u64 received = heads[i].header.counter;
+
+		refused += !mv_replay_commit(&window, received);
+		heads[i].header.counter = number++;
+		onion_add(&jobs[i], keys.kb[0], heads[i].header.counter, rx[first + i], received, tx[i],
+			  body);
 	}
 	aead_run(jobs, batch);
-	for (i = 0; i < batch; i++)
-		mv_header_seal(tx[i], &out_keys, 77, 88, number + i, body, randoms[(number + i) % 4096]);
-	number += batch;
-	/* the header covers the four bytes that the counter replaced */
+	seal_tx(batch);
+	/* for the next round: the header covers the four bytes that the counter replaced */
 	for (i = 0; i < batch; i++)
 		memcpy(rx[first + i] + 36, fresh[first + i] + 36, 4);
 }
@@ -127,28 +146,27 @@ static void origin_wrap(u32 first, u32 batch)
 	static struct onion_wrap w[BATCH_MAX];
 	u32 i;
 
-	for (i = 0; i < batch; i++)
+	for (i = 0; i < batch; i++) {
+		heads[i].header.counter = number++;
 		w[i] = (struct onion_wrap) {
-			.keys = &keys, .counter = number + i, .body = body, .cell = tx[i],
+			.keys = &keys, .counter = heads[i].header.counter, .body = body, .cell = tx[i],
 			.scratch = scratch[i], .fill = fill,
 		};
+	}
 	onion_wrap(w, batch);
-	for (i = 0; i < batch; i++)
-		mv_header_seal(tx[i], &out_keys, 77, 88, number + i, body, randoms[(number + i) % 4096]);
-	number += batch;
+	seal_tx(batch);
 }
 
 static void origin_open(u32 first, u32 batch)
 {
 	static struct onion_unwrap u[BATCH_MAX];
-	struct mv_header h[BATCH_MAX];
 	u32 i;
 
-	relay_open(first, batch, h);
+	open_rx(first, batch);
 	for (i = 0; i < batch; i++)
 		u[i] = (struct onion_unwrap) {
 			.keys = &keys, .highest = highest, .cell = rx[first + i], .body = body,
-			.scratch = scratch[i], .counters = { h[i].counter },
+			.scratch = scratch[i], .counters = { heads[i].header.counter },
 		};
 	onion_unwrap(u, batch);
 	for (i = 0; i < batch; i++)
