@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The user datapath: a worker a lane around the shared table, and the control thread's side of
+ * them. Changes are made here while the workers are out of the table; upcalls come through a ring
+ * of each worker and one eventfd.
+ */
+#include "impl.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define REASSEMBLY_BUFFERS 2048		/* per device and worker */
+
+struct user {
+	struct datapath dp;
+	struct table table;
+	struct user_gate gate;
+	struct worker workers[DATAPATH_LANES_MAX];
+	u32 next;			/* worker whose ring is emptied next */
+	/* devices that came and went in the batch being applied */
+	u32 device;
+	bool device_changed;
+	int device_fds[DATAPATH_LANES_MAX];
+	int gone[2 * DATAPATH_LANES_MAX];
+	u32 gone_count;
+};
+
+struct user_gate *user_gate(struct user *user)
+{
+	return &user->gate;
+}
+
+struct table *user_table(struct user *user)
+{
+	return &user->table;
+}
+
+struct worker *user_worker(struct user *user, u32 index)
+{
+	return &user->workers[index];
+}
+
+static struct user *user_of(const struct datapath *dp)
+{
+	return container_of(dp, struct user, dp);
+}
+
+/* ---- devices ---- */
+
+static void device_changed(void *arg, struct dp_device *d, bool gone)
+{
+	struct user *u = arg;
+	u32 i;
+
+	if (!gone) {
+		u->device = d->id;
+		memcpy(u->device_fds, d->fds, sizeof(u->device_fds));
+		u->device_changed = true;
+		return;
+	}
+	for (i = 0; i < d->queues; i++)
+		if (u->gone_count < sizeof(u->gone) / sizeof(u->gone[0]))
+			u->gone[u->gone_count++] = d->fds[i];
+	if (u->device != d->id)
+		return;
+	u->device = DATAPATH_NO_ID;
+	u->device_changed = true;
+}
+
+/* Workers take their queues of the new device, or leave those of the old one, which are closed. */
+static void settle_devices(struct user *u)
+{
+	u32 i;
+
+	if (u->device_changed) {
+		for (i = 0; i < u->table.workers; i++)
+			worker_device_ask(&u->workers[i], u->device,
+					  u->device ? u->device_fds[i] : -1);
+		for (i = 0; i < u->table.workers; i++)
+			worker_device_wait(&u->workers[i]);
+	}
+	u->device_changed = false;
+	for (i = 0; i < u->gone_count; i++)
+		close(u->gone[i]);
+	u->gone_count = 0;
+}
+
+/* The worker's I/O has one TUN queue, so there is one device at a time. */
+static bool second_device(struct user *u, const struct datapath_op *ops, u32 count, u32 *failed)
+{
+	u32 devices = u->table.devices.count, i;
+
+	for (i = 0; i < count; i++) {
+		if (ops[i].object != DATAPATH_OBJ_DEVICE)
+			continue;
+		if (ops[i].verb == DATAPATH_DEL)
+			devices -= devices > 0;
+		else if (ops[i].verb == DATAPATH_NEW && !table_device(&u->table, ops[i].device->id) &&
+			 devices++) {
+			if (failed)
+				*failed = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- datapath.h ---- */
+
+static void user_close(struct datapath *dp)
+{
+	struct user *u = user_of(dp);
+	u32 i;
+
+	atomic_store(&u->gate.stop, true);
+	for (i = 0; i < u->table.workers; i++)
+		worker_stop(&u->workers[i]);
+	table_fini(&u->table);
+	for (i = 0; i < u->gone_count; i++)
+		close(u->gone[i]);
+	for (i = 0; i < u->table.workers; i++)
+		worker_free(&u->workers[i]);
+	if (u->gate.event_fd >= 0)
+		close(u->gate.event_fd);
+	free(u);
+}
+
+static int user_open(struct datapath **dp, const struct datapath_conf *conf,
+		     const struct datapath_ops *ops, void *arg)
+{
+	struct user *u = aligned_alloc(64, (sizeof(*u) + 63) & ~63UL);
+	u32 i;
+	int err;
+
+	if (!u)
+		return -ENOMEM;
+	memset(u, 0, sizeof(*u));
+	u->dp.ops = *ops;
+	u->dp.arg = arg;
+	err = table_init(&u->table, conf);
+	if (err) {
+		free(u);
+		return err;
+	}
+	u->table.caps = datapath_user.caps;
+	u->table.workers = conf->lanes;
+	u->table.reassembly_buffers = REASSEMBLY_BUFFERS;
+	u->table.device_changed = device_changed;
+	u->table.arg = u;
+	u->gate.event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	err = u->gate.event_fd < 0 ? -errno : 0;
+	for (i = 0; i < conf->lanes && !err; i++)
+		err = worker_start(&u->workers[i], u, i);
+	if (err) {
+		user_close(&u->dp);
+		return err;
+	}
+	*dp = &u->dp;
+	return 0;
+}
+
+static int user_fd(const struct datapath *dp)
+{
+	return user_of(dp)->gate.event_fd;
+}
+
+static void upcall(struct user *u, struct up_record *r)
+{
+	const struct datapath_ops *ops = &u->dp.ops;
+
+	if (r->kind == UP_DATAGRAM) {
+		if (ops->datagram)
+			ops->datagram(u->dp.arg, r->lane, &r->from, r->data, r->len);
+		return;
+	}
+	r->event.data = r->len ? r->data : NULL;
+	if (ops->event)
+		ops->event(u->dp.arg, &r->event);
+}
+
+static int user_dispatch(struct datapath *dp, u32 budget)
+{
+	struct user *u = user_of(dp);
+	static const u64 one = 1;
+	u32 n = 0, empty = 0, len;
+	u64 count;
+
+	if (read(u->gate.event_fd, &count, sizeof(count)) < 0)
+		count = 0;
+	atomic_store(&u->gate.raised, false);
+	while (n < budget && empty < u->table.workers) {
+		struct ring *ring = u->workers[u->next].up;
+		struct up_record *r = ring_peek(ring, &len);
+
+		u->next = (u->next + 1) % u->table.workers;
+		empty = r ? 0 : empty + 1;
+		if (!r)
+			continue;
+		upcall(u, r);
+		ring_release(ring);
+		n++;
+	}
+	if (n == budget && !atomic_exchange(&u->gate.raised, true) &&
+	    write(u->gate.event_fd, &one, sizeof(one)) < 0)
+		return (int)n;	/* cannot be full */
+	return (int)n;
+}
+
+static int user_apply(struct datapath *dp, const struct datapath_op *ops, u32 count, u32 *failed)
+{
+	struct user *u = user_of(dp);
+	int err;
+
+	if (second_device(u, ops, count, failed))
+		return -ENOSPC;
+	workers_pause(u);
+	err = table_apply(&u->table, ops, count, failed);
+	workers_resume(u);
+	settle_devices(u);
+	return err;
+}
+
+static int user_control(struct datapath *dp, u32 link, u32 circuit, const u8 *data, size_t len)
+{
+	struct user *u = user_of(dp);
+	bool away;
+	struct dp_circuit *c = table_circuit(&u->table, link, circuit, &away);
+	struct worker *w;
+	int err;
+
+	if (!c || !c->edge)
+		return -ENOENT;
+	w = &u->workers[table_owner(&u->table, circuit)];
+	workers_pause(u);
+	err = core_control(w->core, c, data, len);
+	workers_resume(u);
+	if (!err)
+		io_wake(w->io);
+	return err;
+}
+
+static int user_circuit_get(struct datapath *dp, u32 link, u32 circuit, struct datapath_circuit_info *info)
+{
+	return table_circuit_get(&user_of(dp)->table, link, circuit, info);
+}
+
+static int user_link_get(struct datapath *dp, u32 link, struct datapath_link_info *info)
+{
+	return table_link_get(&user_of(dp)->table, link, info);
+}
+
+static void user_stats_get(struct datapath *dp, struct datapath_stats *stats)
+{
+	table_stats_get(&user_of(dp)->table, stats);
+}
+
+static int user_circuit_dump(struct datapath *dp,
+			     int (*each)(void *arg, const struct datapath_circuit_info *info), void *arg)
+{
+	return table_circuit_dump(&user_of(dp)->table, each, arg);
+}
+
+const struct datapath_impl datapath_user = {
+	.name = "user",
+	.caps = DATAPATH_DEVICE | DATAPATH_ORIGIN | DATAPATH_TERMINUS | DATAPATH_QUEUE | DATAPATH_SOCKET,
+	.open = user_open,
+	.close = user_close,
+	.fd = user_fd,
+	.dispatch = user_dispatch,
+	.apply = user_apply,
+	.control = user_control,
+	.circuit_get = user_circuit_get,
+	.link_get = user_link_get,
+	.stats_get = user_stats_get,
+	.circuit_dump = user_circuit_dump,
+};
