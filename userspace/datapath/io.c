@@ -220,6 +220,8 @@ void io_run(struct io *io)
 		if (io->active && io->ops->batch)
 			io->ops->batch(io->arg);
 	}
+	if (io->engine->pause)
+		io->engine->pause(io);
 }
 
 void io_stop(struct io *io)

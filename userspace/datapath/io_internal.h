@@ -33,6 +33,8 @@ struct io_engine_ops {
 	/* Sleep until @until (absolute ns; UINT64_MAX: for ever), then report what came.
 	 * -errno: the engine does not work here. */
 	int (*turn)(struct io *io, u64 until);
+	/* io_run() ends; may be NULL */
+	void (*pause)(struct io *io);
 	/* io->tun or io->tun_paused changed; @old: the descriptor watched until now, or -1 */
 	int (*watch_tun)(struct io *io, int old);
 	/* Tell (io_send_pending()) when the socket takes more. */

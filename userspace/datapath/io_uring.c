@@ -214,10 +214,53 @@ static void tun_ready(struct io *io, const struct io_uring_cqe *cqe)
 	io_tun_readable(io);
 }
 
+/*
+ * The loop ends: requests hold the socket, and with it the port, so that they must not outlive
+ * it. By the thread that runs the loop, for the kernel takes them from no other. What completes is
+ * handled if the loop goes on.
+ */
+static void pause_all(struct io *io)
+{
+	struct uring *u = io->priv;
+	struct io_uring_sqe *sqe = u->enabled ? get_sqe(u, CANCEL) : NULL;
+
+	if (!sqe)
+		return;
+	io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+	sqe->user_data = CANCEL;
+	io_uring_submit(&u->ring);
+	io_uring_get_events(&u->ring);
+}
+
+/* Cancelled by pause_all(): nothing happened, and it is to be armed again. */
+static void cancelled(struct uring *u, u64 data)
+{
+	switch ((enum source)(data & 7)) {
+	case UDP:
+		u->receiving = false;
+		break;
+	case OUT:
+		u->polling_out = false;
+		break;
+	case WAKE:
+		u->waking = false;
+		break;
+	case TUN:
+		u->polling_tun &= data != u->tun_generation + TUN;
+		break;
+	case CANCEL:
+		break;
+	}
+}
+
 static int handle(struct io *io, const struct io_uring_cqe *cqe)
 {
 	struct uring *u = io->priv;
 
+	if (cqe->res == -ECANCELED) {
+		cancelled(u, cqe->user_data);
+		return 0;
+	}
 	switch ((enum source)(cqe->user_data & 7)) {
 	case UDP:
 		return received(io, cqe);
@@ -285,6 +328,7 @@ const struct io_engine_ops io_uring = {
 	.init = init,
 	.fini = fini,
 	.turn = turn,
+	.pause = pause_all,
 	.watch_tun = watch_tun,
 	.watch_out = watch_out,
 };
