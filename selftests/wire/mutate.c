@@ -16,7 +16,7 @@
 #include <jansson.h>
 #include <sodium.h>
 
-#define ROUNDS 10
+#define ROUNDS 5
 
 enum change {
 	HEX,		/* another hex digit */

@@ -330,6 +330,35 @@ TEST_F(reassembly, expiry)
 	EXPECT_EQ(2, self->pool.counters.lost);
 }
 
+/* The oldest number of the window lies where the one before the newest is kept, 256 later. */
+TEST_F(reassembly, window_edge)
+{
+	struct mv_frame_packer p = { 0 };
+	u8 pay[3][208], packet[300] = { 0x45, 0, 300 >> 8, 300 & 0xff };
+	u32 n = 0;
+	int back;
+
+	for (back = 253; back < 258; back++) {
+		mv_frame_begin(&p, pay[0], 208);
+		mv_frame_add(&p, packet, 300);
+		mv_frame_end(&p);
+		mv_frame_control(pay[1], 208, packet, 3);
+		mv_frame_begin(&p, pay[2], 208);
+		mv_frame_put(&p, packet + 204, 96);
+		mv_frame_end(&p);
+		n = 0;
+		reassembly_input(&self->r, 9000, pay[0], 208, 0, count, &n);
+		EXPECT_EQ(MV_FRAME_CONTROL,
+			  reassembly_input(&self->r, 9000 - back, pay[1], 208, 0, count, &n));
+		reassembly_input(&self->r, 9001, pay[2], 208, 0, count, &n);
+		EXPECT_EQ(1, n) {
+			TH_LOG("control cell %d back", back);
+		}
+		EXPECT_EQ(0, self->r.held);
+		reassembly_fini(&self->r);
+	}
+}
+
 /* Every length of the first part from 1 up, so that the header is cut at every byte. */
 TEST_F(reassembly, header_cut)
 {
