@@ -78,9 +78,10 @@ static void heard(struct origin *o, u64 at)
 
 static bool lost(const struct origin *o)
 {
-	bool load = o->load && o->state != ORIGIN_BOUND;
-	u64 limit = load ? o->conf.silence_ns : o->conf.silence_idle_ns;
+	u64 limit = o->load ? o->conf.silence_ns : o->conf.silence_idle_ns;
 
+	if (o->state == ORIGIN_BOUND)
+		limit = o->conf.step_ns;	/* it answered BIND: the first PING may need as many tries */
 	return o->waiting && o->probes >= PROBES_MIN &&
 	       now(o->c) - o->waiting >= max64(limit, 5 * o->rtt);
 }

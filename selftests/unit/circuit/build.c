@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Building circuits over a bad network: every length comes through, or fails cleanly; a takeover
+ * keeps the session; nothing is sealed twice and nothing is in clear on any wire.
+ */
+#include "world.h"
+
+struct probe {
+	struct origin *o;
+	struct circuits *c;
+	bool ready, live, dead;
+	struct origin_failure failure;
+	struct bind_grant grant;
+	u32 session, taken;
+};
+
+static void p_ready(void *arg, struct origin *o)
+{
+	((struct probe *)arg)->ready = true;
+}
+
+static int p_bound(void *arg, struct origin *o, const struct bind_grant *g)
+{
+	struct probe *p = arg;
+	struct datapath_session ds = { .id = 1, .device = 1, .has4 = true };
+	struct datapath_session leg;
+	struct datapath_op before = { DATAPATH_NEW, DATAPATH_OBJ_SESSION, .session = &ds };
+	struct datapath_op after = { DATAPATH_SET, DATAPATH_OBJ_SESSION, .session = &leg };
+
+	p->grant = *g;
+	memcpy(ds.inner4, g->addresses.inner4, 4);
+	leg = ds;
+	leg.link = origin_link(o);
+	leg.circuit = origin_circuit(o);
+	return origin_install(o, 1, &before, !p->taken, &after, 1);
+}
+
+static void p_live(void *arg, struct origin *o)
+{
+	((struct probe *)arg)->live = true;
+}
+
+static void p_dead(void *arg, struct origin *o, const struct origin_failure *why)
+{
+	struct probe *p = arg;
+
+	p->dead = true;
+	p->o = NULL;
+	p->failure = *why;
+}
+
+static int p_descriptor(void *arg, const struct node_id *id, void *buf, size_t room)
+{
+	memset(buf, 7, 1000);
+	memcpy(buf, id->b, 32);
+	return 1000;
+}
+
+static const struct origin_ops p_ops = {
+	.ready = p_ready, .bound = p_bound, .live = p_live, .dead = p_dead, .descriptor = p_descriptor,
+};
+
+static bool is_ready(void *arg)
+{
+	struct probe *p = arg;
+
+	return p->ready || p->dead;
+}
+
+static bool is_live(void *arg)
+{
+	struct probe *p = arg;
+
+	return p->live || p->dead;
+}
+
+static bool is_dead(void *arg)
+{
+	return ((struct probe *)arg)->dead;
+}
+
+static int start(struct world *w, struct probe *p, const u32 *path, u32 hops)
+{
+	struct origin_conf conf = { .step_ns = 60 * NSEC_PER_SEC };
+	struct peer peers[MV_HOPS_MAX];
+	u32 i;
+
+	memset(p, 0, sizeof(*p));
+	for (i = 0; i < hops; i++)
+		peers[i] = w->nodes[path[i]].peer;
+	return origin_new(w->nodes[0].circuits, &conf, peers, hops, &p_ops, p, &p->o);
+}
+
+static const struct bind_request fresh = {
+	.want = { .has4 = true, .inner4 = { 198, 18, 7, 7 } }, .mtu = 1420,
+};
+
+static const u32 straight[MV_HOPS_MAX] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 };
+
+/* Sends, and returns how many of @n came back. */
+static u64 echo(struct world *w, u32 n)
+{
+	static const u8 inner[4] = { 198, 18, 7, 7 };
+	u64 before = w->nodes[0].packets;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		world_packet(w, inner);
+		sim_run(w->sim, 2 * NSEC_PER_MSEC);
+	}
+	sim_run(w->sim, 2 * NSEC_PER_SEC);
+	return w->nodes[0].packets - before;
+}
+
+/* Builds and binds. False: it failed, in the clean way. */
+static bool build_try(struct __test_metadata *_metadata, u64 seed, u32 hops, u32 loss, bool descriptors)
+{
+	static struct world w;
+	struct probe p;
+	bool ok;
+
+	world_init(&w, seed, hops, loss);
+	w.unknown_first = descriptors;
+	ASSERT_EQ(0, start(&w, &p, straight, hops));
+	ASSERT_TRUE(sim_until(w.sim, 600 * NSEC_PER_SEC, is_ready, &p));
+	if (p.ready) {
+		ASSERT_EQ(0, origin_bind(p.o, &fresh));
+		ASSERT_TRUE(sim_until(w.sim, 600 * NSEC_PER_SEC, is_live, &p));
+	}
+	ok = p.live;
+	if (!ok)
+		TH_LOG("seed %llu hops %u loss %u: failed at hop %u of %s, reason %u, %s", (unsigned long long)seed,
+		       hops, loss, p.failure.hop, origin_state_name(p.failure.state), p.failure.reason,
+		       wire_refusal_name(p.failure.refusal));
+	if (!loss) {
+		EXPECT_EQ(100, echo(&w, 100));
+	} else if (hops <= 3 && ok) {
+		EXPECT_LT(0, echo(&w, 300));
+	}
+	EXPECT_EQ(0, seal_conflicts);
+	EXPECT_EQ(0, w.leaks);
+	world_free(&w);
+	return ok;
+}
+
+static void build_one(struct __test_metadata *_metadata, u64 seed, u32 hops, u32 loss, bool descriptors)
+{
+	EXPECT_TRUE(build_try(_metadata, seed, hops, loss, descriptors));
+}
+
+TEST(one_hop)
+{
+	build_one(_metadata, 1, 1, 0, false);
+}
+
+TEST(three_hops)
+{
+	build_one(_metadata, 2, 3, 0, false);
+}
+
+TEST(ten_hops)
+{
+	build_one(_metadata, 3, 10, 0, false);
+}
+
+TEST(descriptors_are_attached)
+{
+	build_one(_metadata, 4, 3, 0, true);
+}
+
+TEST(lossy_short)
+{
+	static const u32 loss[] = { 50, 200, 300 };
+	u64 seed;
+	u32 i;
+
+	for (i = 0; i < 3; i++)
+		for (seed = 0; seed < 24; seed++) {
+			build_one(_metadata, 100 + seed, 1, loss[i], false);
+			build_one(_metadata, 200 + seed, 3, loss[i], seed & 1);
+		}
+}
+
+/* Beyond what protocol.rst promises: most still come through, and the rest ends as it should. */
+TEST(lossy_long)
+{
+	u32 ok = 0;
+	u64 seed;
+
+	for (seed = 0; seed < 12; seed++) {
+		build_one(_metadata, 300 + seed, 10, 50, false);
+		ok += build_try(_metadata, 400 + seed, 10, 200, false);
+		build_try(_metadata, 500 + seed, 10, 300, false);
+	}
+	EXPECT_LE(8, ok);
+}
+
+/* Heavy traffic, then the middle dies, and a circuit over another one takes the session over. */
+static bool takeover_try(struct __test_metadata *_metadata, u64 seed, u32 loss)
+{
+	static const u32 first[] = { 1, 2, 3 }, second[] = { 4, 5, 3 };
+	static struct world w;
+	struct bind_request again = { .takeover = true, .want = fresh.want, .mtu = 1420 };
+	struct probe p, q;
+	bool ok;
+	u32 i;
+
+	world_init(&w, seed, 5, loss);
+	ASSERT_EQ(0, start(&w, &p, first, 3));
+	ASSERT_EQ(0, start(&w, &q, second, 3));
+	q.taken = 1;
+	ASSERT_TRUE(sim_until(w.sim, 600 * NSEC_PER_SEC, is_ready, &p) && p.ready);
+	ASSERT_EQ(0, origin_bind(p.o, &fresh));
+	ASSERT_TRUE(sim_until(w.sim, 600 * NSEC_PER_SEC, is_live, &p) && p.live);
+	ASSERT_TRUE(sim_until(w.sim, 600 * NSEC_PER_SEC, is_ready, &q) && q.ready);
+	for (i = 0; i < 3000; i++)
+		world_packet(&w, fresh.want.inner4);
+	node_kill(&w.nodes[2]);
+	again.session = p.grant.session;
+	memcpy(again.secret, p.grant.secret, WIRE_SECRET);
+	ASSERT_EQ(0, origin_bind(q.o, &again));
+	sim_until(w.sim, 60 * NSEC_PER_SEC, is_live, &q);
+	ok = q.live;
+	if (ok) {
+		EXPECT_LT(0, echo(&w, 300));
+		EXPECT_EQ(1, circuits_stats(w.nodes[3].circuits)->takeovers);
+		EXPECT_EQ(1, circuits_sessions(w.nodes[3].circuits));
+	}
+	EXPECT_EQ(0, seal_conflicts);
+	EXPECT_EQ(0, w.leaks);
+	world_free(&w);
+	return ok;
+}
+
+TEST(takeovers)
+{
+	static const u32 loss[] = { 0, 50, 200 };
+	u64 seed;
+	u32 i;
+
+	for (i = 0; i < 3; i++)
+		for (seed = 0; seed < 24; seed++)
+			EXPECT_TRUE(takeover_try(_metadata, 600 + seed, loss[i]));
+}
+
+TEST_HARNESS_MAIN

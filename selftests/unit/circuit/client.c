@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The client in a network whose relays die: how long traffic stalls, which session carries it, and
+ * that rotation breaks nothing.
+ */
+#include "world.h"
+
+struct user {
+	struct world w;
+	struct client *client;
+	struct client_session_info current;
+	u32 ups, downs;
+	u64 last_echo, longest;		/* between two packets that came back */
+	u64 seen;
+	u32 taken, lost, ends;
+	bool pin;			/* sessions use guard 1, middle 3, exit 5 first */
+};
+
+static bool among(const struct node_id *ids, u32 n, const struct node_id *id)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		if (node_id_equal(&ids[i], id))
+			return true;
+	return false;
+}
+
+/* Guards 1 and 2, middles 3 and 4, exits 5 and 6: the first that is not to be avoided. */
+static int u_select(void *arg, const struct path_request *q, struct peer *path)
+{
+	struct user *u = arg;
+	struct node *n = u->w.nodes;
+	u32 i, hop;
+
+	for (hop = 0; hop < 3; hop++) {
+		for (i = 1 + 2 * hop; i < 3 + 2 * hop; i++) {
+			if (n[i].avoid || (hop < 2 && among(q->avoid, q->avoid_count, &n[i].peer.id)))
+				continue;
+			if (hop == 2 && q->has_exit && !node_id_equal(&q->exit, &n[i].peer.id))
+				continue;
+			if (hop == 2 && among(q->avoid_exits, q->avoid_exits_count, &n[i].peer.id))
+				continue;
+			break;
+		}
+		if (i == 3 + 2 * hop)
+			return -ENOENT;
+		path[hop] = n[i].peer;
+	}
+	return 0;
+}
+
+static void u_up(void *arg, const struct client_session_info *s)
+{
+	struct user *u = arg;
+
+	u->ups++;
+	if (s->current)
+		u->current = *s;
+}
+
+static void u_down(void *arg, const struct client_session_info *s)
+{
+	((struct user *)arg)->downs++;
+}
+
+static void u_outcome(void *arg, const struct peer *peer, u32 hop, enum client_outcome outcome)
+{
+	struct user *u = arg;
+	u32 i;
+
+	for (i = 0; i < u->w.count && outcome == CLIENT_HOP_FAILED; i++)
+		if (node_id_equal(&u->w.nodes[i].peer.id, &peer->id))
+			u->w.nodes[i].avoid = u->w.nodes[i].dead;
+}
+
+static void u_event(void *arg, const struct client_event *e)
+{
+	struct user *u = arg;
+
+	u->taken += e->kind == CLIENT_SESSION_TAKEN;
+	u->lost += e->kind == CLIENT_SESSION_LOST;
+	u->ends += e->kind == CLIENT_SESSION_END;
+}
+
+static const struct client_ops u_ops = {
+	.select = u_select, .session_up = u_up, .session_down = u_down, .outcome = u_outcome, .event = u_event,
+};
+
+static bool connected(void *arg)
+{
+	struct user *u = arg;
+
+	return client_connected(u->client);
+}
+
+static void user_start(struct __test_metadata *_metadata, struct user *u, u64 seed, u32 loss, struct client_conf *conf)
+{
+	struct client_conf defaults = { 0 };
+
+	conf = conf ? conf : &defaults;
+	memset(u, 0, sizeof(*u));
+	world_init(&u->w, seed, 6, loss);
+	conf->device = 1;
+	ASSERT_EQ(0, client_new(&u->client, conf, &u_ops, u, u->w.nodes[0].circuits));
+	client_start(u->client);
+	ASSERT_TRUE(sim_until(u->w.sim, 30 * NSEC_PER_SEC, connected, u));
+	sim_run(u->w.sim, 5 * NSEC_PER_SEC);	/* and a spare */
+}
+
+static void user_end(struct __test_metadata *_metadata, struct user *u)
+{
+	EXPECT_EQ(0, seal_conflicts);
+	EXPECT_EQ(0, u->w.leaks);
+	client_free(u->client, true);
+	world_free(&u->w);
+}
+
+/* A flow from @inner4: a packet every 5 ms; notes the longest silence of what comes back. */
+static void flow(struct user *u, const u8 inner4[4], u64 ns)
+{
+	u64 end = sim_now(u->w.sim) + ns, before;
+
+	u->last_echo = sim_now(u->w.sim);
+	u->longest = 0;
+	while (sim_now(u->w.sim) < end) {
+		before = u->w.nodes[0].packets;
+		world_packet(&u->w, inner4);
+		sim_run(u->w.sim, 5 * NSEC_PER_MSEC);
+		if (u->w.nodes[0].packets == before)
+			continue;
+		if (sim_now(u->w.sim) - u->last_echo > u->longest)
+			u->longest = sim_now(u->w.sim) - u->last_echo;
+		u->last_echo = sim_now(u->w.sim);
+	}
+	if (end - u->last_echo > u->longest)
+		u->longest = end - u->last_echo;
+}
+
+static void kill_one(struct __test_metadata *_metadata, u32 victim, u64 seed, u32 loss)
+{
+	static struct user u;
+	u8 inner[4];
+
+	user_start(_metadata, &u, seed, loss, NULL);
+	memcpy(inner, u.current.grant.addresses.inner4, 4);
+	flow(&u, inner, 2 * NSEC_PER_SEC);
+	EXPECT_GT(400 * NSEC_PER_MSEC + (loss ? NSEC_PER_SEC : 0), u.longest);
+	node_kill(&u.w.nodes[victim]);
+	flow(&u, inner, 6 * NSEC_PER_SEC);
+	EXPECT_GT((loss ? 2500 : 1500) * NSEC_PER_MSEC, u.longest) {
+		TH_LOG("victim %u seed %llu: %llu ms", victim, (unsigned long long)seed,
+		       (unsigned long long)(u.longest / NSEC_PER_MSEC));
+	}
+	EXPECT_EQ(1, u.taken);
+	EXPECT_EQ(0, memcmp(inner, u.current.grant.addresses.inner4, 4));
+	user_end(_metadata, &u);
+}
+
+TEST(guard_dies)
+{
+	u64 seed;
+
+	for (seed = 1; seed < 16; seed++)
+		kill_one(_metadata, 1, seed, 0);
+}
+
+TEST(middle_dies)
+{
+	u64 seed;
+
+	for (seed = 1; seed < 16; seed++)
+		kill_one(_metadata, 3, seed, 0);
+}
+
+TEST(middle_dies_with_loss)
+{
+	u64 seed;
+
+	for (seed = 1; seed < 8; seed++)
+		kill_one(_metadata, 3, seed, 20);
+}
+
+static bool other_exit(void *arg)
+{
+	struct user *u = arg;
+
+	return client_connected(u->client) && node_id_equal(&u->current.exit, &u->w.nodes[6].peer.id);
+}
+
+TEST(exit_dies)
+{
+	static struct user u;
+	u8 inner[4];
+	u64 seed, at;
+
+	for (seed = 1; seed < 10; seed++) {
+		user_start(_metadata, &u, seed, 0, NULL);
+		memcpy(inner, u.current.grant.addresses.inner4, 4);
+		flow(&u, inner, NSEC_PER_SEC);
+		node_kill(&u.w.nodes[5]);
+		at = sim_now(u.w.sim);
+		while (!other_exit(&u) && sim_now(u.w.sim) - at < 10 * NSEC_PER_SEC)
+			flow(&u, inner, 20 * NSEC_PER_MSEC);
+		EXPECT_GT(2 * NSEC_PER_SEC, sim_now(u.w.sim) - at) {
+			TH_LOG("seed %llu: %llu ms", (unsigned long long)seed,
+			       (unsigned long long)((sim_now(u.w.sim) - at) / NSEC_PER_MSEC));
+		}
+		memcpy(inner, u.current.grant.addresses.inner4, 4);
+		flow(&u, inner, 2 * NSEC_PER_SEC);
+		EXPECT_GT(500 * NSEC_PER_MSEC, u.longest);
+		sim_run(u.w.sim, 120 * NSEC_PER_SEC);
+		EXPECT_EQ(1, u.lost);
+		EXPECT_EQ(1, u.downs);
+		user_end(_metadata, &u);
+	}
+}
+
+/* Again and again: every death is survived while there are takeovers, then another exit is taken. */
+TEST(exit_that_cuts_circuits_is_left)
+{
+	static struct user u;
+	u32 i;
+
+	user_start(_metadata, &u, 77, 0, NULL);
+	for (i = 0; i < 3; i++) {
+		circuits_link_down(u.w.nodes[5].circuits, NULL, REASON_NONE);
+		sim_run(u.w.sim, NSEC_PER_SEC);
+	}
+	user_end(_metadata, &u);
+}
+
+TEST(rotation_keeps_flows)
+{
+	static struct user u;
+	struct client_conf conf = { .rotate_ns = 60 * NSEC_PER_SEC, .old_idle_ns = 30 * NSEC_PER_SEC };
+	u8 old[4];
+
+	user_start(_metadata, &u, 5, 0, &conf);
+	memcpy(old, u.current.grant.addresses.inner4, 4);
+	flow(&u, old, 70 * NSEC_PER_SEC);
+	EXPECT_GT(200 * NSEC_PER_MSEC, u.longest);
+	EXPECT_NE(0, memcmp(old, u.current.grant.addresses.inner4, 4));
+	EXPECT_EQ(0, u.downs);
+	EXPECT_LE(1, client_stats(u.client)->rotations);
+	flow(&u, u.current.grant.addresses.inner4, 20 * NSEC_PER_SEC);
+	EXPECT_GT(200 * NSEC_PER_MSEC, u.longest);
+	EXPECT_EQ(0, u.downs);
+	sim_run(u.w.sim, 40 * NSEC_PER_SEC);	/* the old one idles out, and the exit hears of it */
+	EXPECT_LE(1, u.downs);
+	EXPECT_LE(1, u.ends);
+	EXPECT_EQ(0, u.lost);
+	EXPECT_LE(1, u.w.nodes[5].released);
+	user_end(_metadata, &u);
+}
+
+TEST(rotation_by_volume)
+{
+	static struct user u;
+	struct client_conf conf = { .rotate_bytes = 200000 };
+
+	user_start(_metadata, &u, 6, 0, &conf);
+	flow(&u, u.current.grant.addresses.inner4, 3 * NSEC_PER_SEC);
+	EXPECT_LE(1, client_stats(u.client)->rotations);
+	EXPECT_EQ(0, u.lost);
+	user_end(_metadata, &u);
+}
+
+static struct client_trace_result traced;
+
+static void trace_done(void *arg, const struct client_trace_result *r)
+{
+	traced = *r;
+	++*(u32 *)arg;
+}
+
+TEST(trace_and_requests)
+{
+	static struct user u;
+	u32 done = 0, session;
+
+	user_start(_metadata, &u, 7, 0, NULL);
+	ASSERT_EQ(0, client_trace(u.client, 3, NULL, trace_done, &done));
+	EXPECT_EQ(-EBUSY, client_trace(u.client, 3, NULL, trace_done, &done));
+	sim_run(u.w.sim, 5 * NSEC_PER_SEC);
+	EXPECT_EQ(1, done);
+	EXPECT_EQ(3, traced.reached);
+	EXPECT_LT(traced.rtt[0], traced.rtt[2]);
+	EXPECT_LT(20 * NSEC_PER_MSEC, traced.rtt[0]);
+	session = u.current.id;
+	ASSERT_EQ(0, client_rotate(u.client));
+	sim_run(u.w.sim, 5 * NSEC_PER_SEC);
+	EXPECT_NE(session, u.current.id);
+	EXPECT_EQ(0, client_session_close(u.client, session));
+	EXPECT_EQ(-ENOENT, client_circuit_close(u.client, 999));
+	sim_run(u.w.sim, 5 * NSEC_PER_SEC);
+	EXPECT_EQ(1, u.downs);
+	client_stop(u.client);
+	sim_run(u.w.sim, 5 * NSEC_PER_SEC);
+	EXPECT_EQ(2, u.downs);
+	EXPECT_EQ(2, u.w.nodes[5].released);
+	EXPECT_EQ(0, circuits_count(u.w.nodes[3].circuits));
+	EXPECT_EQ(0, circuits_count(u.w.nodes[5].circuits));
+	user_end(_metadata, &u);
+}
+
+TEST_HARNESS_MAIN
