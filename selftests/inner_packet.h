@@ -111,7 +111,7 @@ static inline void inner_normalise(u8 *b, u32 len)
 {
 	u8 *sum;
 
-	if (len < 40 || b[0] >> 4 != 4)
+	if (len < 20 || b[0] >> 4 != 4)
 		return;
 	if (b[6] & 0x40 && b[0] == 0x45 && !inner_checksum(b, 20, 0)) {
 		memset(b + 4, 0, 2);

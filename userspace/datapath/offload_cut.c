@@ -148,18 +148,14 @@ static u64 set_tcp(const struct offload_cut *cut, u8 *tcp, bool first, bool last
 	return offload_sum(offload_sum(0, tcp + 4, 4), tcp + 12, 2);
 }
 
-bool offload_cut_next(struct offload_cut *cut, struct offload_segment *s)
+static void next_super(struct offload_cut *cut, struct offload_segment *s)
 {
 	struct offload_ip ip = { .version = cut->family, .proto = cut->proto, .l4 = cut->l4 };
 	u32 left = cut->len - cut->offset, l4_len;
-	u64 sum = cut->csum_base;
 	u8 *l4 = s->hdr + cut->l4;
+	u64 sum = cut->csum_base;
 	u16 csum;
 
-	if (cut->plain)
-		return next_plain(cut, s);
-	if (!left && cut->index)
-		return false;
 	memcpy(s->hdr, cut->packet, cut->hdr_len);
 	s->hdr_len = cut->hdr_len;
 	s->payload = cut->packet + cut->offset;
@@ -179,5 +175,14 @@ bool offload_cut_next(struct offload_cut *cut, struct offload_segment *s)
 	offload_put_sum(l4 + cut->csum_offset, csum || cut->proto == PROTO_TCP ? csum : 0xffff);
 	cut->offset += s->payload_len;
 	cut->index++;
+}
+
+bool offload_cut_next(struct offload_cut *cut, struct offload_segment *s)
+{
+	if (cut->plain)
+		return next_plain(cut, s);
+	if (cut->offset == cut->len && cut->index)
+		return false;
+	next_super(cut, s);
 	return true;
 }
