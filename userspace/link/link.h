@@ -58,6 +58,8 @@ struct links_ops {
 	 * not hold, or one that failed under pass. @cell: the whole datagram, writable.
 	 */
 	void (*cell)(void *arg, struct link *link, const struct mv_header *header, u8 *cell, size_t len);
+	/* May be NULL: a datagram in the shape of a handshake that is for no link: a query, perhaps. */
+	void (*foreign)(void *arg, u32 lane, const struct endpoint *from, const u8 *data, size_t len);
 };
 
 struct links_conf {

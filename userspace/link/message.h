@@ -27,6 +27,8 @@ enum message_type {
 	MESSAGE_LINK_IDS = 5,		/* fresh link ids for the peer to use */
 	MESSAGE_PROBE = 6,		/* path class probe */
 	MESSAGE_PROBE_REPLY = 7,
+	MESSAGE_REKEY = 8,		/* suite and Noise message 1 of the next session */
+	MESSAGE_REKEYED = 9,		/* Noise message 2 */
 	/* links, for the circuit layer */
 	MESSAGE_CREATE = 0x10,
 	MESSAGE_CREATED = 0x11,
