@@ -4,6 +4,7 @@
  * that rotation breaks nothing.
  */
 #include "world.h"
+#include <circuit/hop.h>
 
 struct user {
 	struct world w;
@@ -216,17 +217,29 @@ TEST(exit_dies)
 	}
 }
 
-/* Again and again: every death is survived while there are takeovers, then another exit is taken. */
+/* The exit ends every circuit but the sessions. */
+static void exit_cuts(struct node *n)
+{
+	while (!list_empty(&n->circuits->hops))
+		hop_end(list_entry(n->circuits->hops.next, struct hop, list), REASON_REQUESTED);
+}
+
+/* It may cut so often only: it must not get us to try middles until one is its own. */
 TEST(exit_that_cuts_circuits_is_left)
 {
 	static struct user u;
 	u32 i;
 
 	user_start(_metadata, &u, 77, 0, NULL);
+	EXPECT_TRUE(node_id_equal(&u.current.exit, &u.w.nodes[5].peer.id));
 	for (i = 0; i < 3; i++) {
-		circuits_link_down(u.w.nodes[5].circuits, NULL, REASON_NONE);
+		exit_cuts(&u.w.nodes[5]);
 		sim_run(u.w.sim, NSEC_PER_SEC);
 	}
+	sim_run(u.w.sim, 3 * NSEC_PER_SEC);
+	EXPECT_TRUE(other_exit(&u));
+	EXPECT_GE(2, circuits_stats(u.w.nodes[5].circuits)->takeovers);
+	EXPECT_GE(6, circuits_stats(u.w.nodes[5].circuits)->created);
 	user_end(_metadata, &u);
 }
 
@@ -284,7 +297,10 @@ TEST(trace_and_requests)
 	EXPECT_EQ(-EBUSY, client_trace(u.client, 3, NULL, trace_done, &done));
 	sim_run(u.w.sim, 5 * NSEC_PER_SEC);
 	EXPECT_EQ(1, done);
-	EXPECT_EQ(3, traced.reached);
+	EXPECT_EQ(3, traced.reached) {
+		TH_LOG("failed: %s, reason %u, %s", origin_state_name(traced.failure.state), traced.failure.reason,
+		       wire_refusal_name(traced.failure.refusal));
+	}
 	EXPECT_LT(traced.rtt[0], traced.rtt[2]);
 	EXPECT_LT(20 * NSEC_PER_MSEC, traced.rtt[0]);
 	session = u.current.id;

@@ -280,7 +280,7 @@ int link_cell(struct link *k, u32 circuit, u64 counter, enum mv_class class, u8 
 
 u32 link_circuit_new(struct link *k, u32 lane_of)
 {
-	return (k->next_circuit++ & 0x7ffffe) | (k->initiator ? 0 : 1 << 23) | 1;
+	return (k->next_circuit++ % 0x7ffffe + 1) | (k->initiator ? 0 : 1 << 23);
 }
 
 bool link_circuit_theirs(const struct link *k, u32 circuit)
