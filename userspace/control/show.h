@@ -28,7 +28,7 @@ json_t *control_json_circuit(const struct client_circuit_info *info, const struc
 			     const struct control_times *t);
 json_t *control_json_session(const struct client_session_info *info, const struct directory *dir,
 			     const struct control_times *t);
-json_t *control_json_relayed(const struct circuit_info *info, const struct control_times *t);
+json_t *control_json_relayed(const struct circuit_info *info, const struct control_times *t, bool secrets);
 /* "open", "spare", "building", "closing": what people want to know of a state. */
 const char *control_circuit_state(const struct client_circuit_info *info);
 /* status's "circuits": {"open", "building", "spare"}, counted by client_circuits_each(). */
@@ -36,6 +36,8 @@ json_t *control_json_circuit_counts(struct client *client);
 
 /* circuit.trace's result. */
 json_t *control_json_trace(const struct client_trace_result *result, const struct directory *dir);
+/* "timeout" */
+json_t *control_json_reason(enum link_reason reason);
 /* {"reason", "refusal", "hop", "phase"}; null if there was no failure. */
 json_t *control_json_failure(const struct origin_failure *failure);
 /* For control_publish(). */
