@@ -370,7 +370,7 @@ lab_config() {
 		Client.Enable Relay.Enable Relay.Nickname Exit.Enable)
 	shift 2
 	case $role in
-	client) value[Client.Enable]=yes; set -- Client.Interface=mesh0 Client.Hops=3 "$@" ;;
+	client) value[Client.Enable]=yes; set -- Client.Interface=mesh0 Client.Hops=3 Client.Route=bound "$@" ;;
 	relay) value[Relay.Enable]=yes ;;
 	exit) value[Relay.Enable]=yes value[Exit.Enable]=yes; set -- "Exit.Policy=accept *:*" "$@" ;;
 	*) lab_die "no role '$role'"; return 1 ;;

@@ -19,6 +19,8 @@ struct load {
 	struct config *c;
 	struct config_errors *errors;
 	const char *file;
+	void (*given)(void *arg, const struct config_key *key, const char *value);	/* may be NULL */
+	void *arg;
 };
 
 static void error_add(struct load *l, u32 line, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -139,8 +141,11 @@ static void value_apply(struct load *l, const struct config_key *key, const char
 {
 	char why[CONFIG_WHY] = "";
 
-	if (!key->type->parse(l->c, key, value, why))
+	if (!key->type->parse(l->c, key, value, why)) {
+		if (l->given)
+			l->given(l->arg, key, value);
 		return;
+	}
 	if (strstr(value, " #") || strstr(value, " ;"))
 		error_add(l, line, "%s = %s: %s (comments stand on lines of their own)", key->name, value, why);
 	else
@@ -422,7 +427,7 @@ static int done(struct load *l)
 
 int config_load(struct config *c, const char *path, struct config_errors *errors)
 {
-	struct load l = { c, errors, path };
+	struct load l = { .c = c, .errors = errors, .file = path };
 
 	errors->count = 0;
 	config_defaults(c);
@@ -433,9 +438,24 @@ int config_load(struct config *c, const char *path, struct config_errors *errors
 	return done(&l);
 }
 
+void config_given(const char *path, void (*each)(void *arg, const struct config_key *key, const char *value), void *arg)
+{
+	struct config_errors *errors = calloc(1, sizeof(*errors));
+	struct config *c = calloc(1, sizeof(*c));
+	struct load l = { c, errors, path, each, arg };
+
+	if (errors && c) {
+		config_defaults(c);
+		file_load(&l, path);
+		dropins_load(&l, path);
+	}
+	free(errors);
+	free(c);
+}
+
 int config_load_text(struct config *c, const char *text, size_t len, struct config_errors *errors)
 {
-	struct load l = { c, errors, "text" };
+	struct load l = { .c = c, .errors = errors, .file = "text" };
 	char *copy = malloc(len + 1);
 
 	errors->count = 0;

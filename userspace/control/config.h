@@ -135,6 +135,9 @@ int config_load(struct config *c, const char *path, struct config_errors *errors
 /* The same of text in memory (tests, fuzzing). */
 int config_load_text(struct config *c, const char *text, size_t len, struct config_errors *errors);
 
+/* What the files set, in their order within a key. Files with errors give what of them can be read. */
+void config_given(const char *path, void (*each)(void *arg, const struct config_key *key, const char *value), void *arg);
+
 /* "FILE:LINE: TEXT", one a line. */
 void config_errors_print(FILE *f, const struct config_errors *errors);
 

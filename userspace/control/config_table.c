@@ -4,6 +4,7 @@
  * explanations. A limit of an engine is a line here.
  */
 #include "config.h"
+#include "control.h"
 
 #define HOURS (3600 * NSEC_PER_SEC)
 #define DAYS (24 * HOURS)
@@ -50,7 +51,7 @@ const struct config_key config_keys[] = {
 	    "Leading zero bits that node ids need; the same in a whole network. auto: 20."),
 	KEY("Node", "User", string, user, NULL, 0, 0, false,
 	    "User that the daemon becomes after start. Default: _meshvpn if there is one, else nobody."),
-	KEY("Node", "ControlSocket", path, control_socket, "/run/meshvpn/control", 0, 0, false,
+	KEY("Node", "ControlSocket", path, control_socket, CONTROL_SOCKET, 0, 0, false,
 	    "Unix socket for meshvpn-ctl, mode 0660."),
 	KEY("Node", "ControlGroup", string, control_group, NULL, 0, 0, false, "Group of the control socket. Default: that of User."),
 	NUM("Node", "ControlClients", control_clients, "32", 1, 1024, false, "Connections to the control socket at a time."),
@@ -170,7 +171,7 @@ const struct config_key config_keys[] = {
 	KEY("Exit", "Policy", policy, exit_rules, NULL, 0, 0, true,
 	    "accept or reject, then ADDRESS:PORTS, as in \"reject *:25\", \"accept *:80,443\", \"reject [2001:db8::]/32:*\"; "
 	    "repeatable, the first match wins, the end rejects. Private addresses are rejected before (but in a private network)."),
-	KEY("Exit", "Resolver", resolver, resolver, NULL, 0, 0, true,
+	KEY("Exit", "Resolver", resolver, resolver, NULL, 0, 0, false,
 	    "Name server that clients are told, at most one a family."),
 	KEY("Exit", "MTU", u16, exit.mtu, "1420", 1280, 1500, false, "Largest inner packet."),
 	KEY("Exit", "SessionRate", rate, exit.rate, "0", 0, ANY, false, "Limit of a session, 0: none."),

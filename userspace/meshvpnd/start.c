@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * From root to a daemon that may do next to nothing, in the one order that works: files and keys
+ * and the helper while root, then no privileges, then the threads and everything that strangers'
+ * bytes reach, then the filter of system calls.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "methods.h"
+
+#define LANES_DEFAULT_MAX 4
+
+static int say(int ret, const char *what)
+{
+	if (ret)
+		log_error("start", "cannot %s: %s", what, strerror(-ret));
+	return ret;
+}
+
+/* ---- while root ---- */
+
+static int find_user(struct daemon *d)
+{
+	int ret = sandbox_user_find(&d->user, d->conf.user);
+
+	if (ret) {
+		log_error("start", "there is no user %s: make it, or change [Node] User", d->conf.user);
+		return ret;
+	}
+	d->control_gid = d->user.gid;
+	if (d->conf.control_group[0])
+		ret = sandbox_group_find(&d->control_gid, d->conf.control_group);
+	if (ret)
+		log_error("start", "there is no group %s: make it, or change [Node] ControlGroup", d->conf.control_group);
+	return ret;
+}
+
+static int directories(struct daemon *d)
+{
+	char what[PATH_MAX + 32];
+	int ret = sandbox_directory(d->conf.state_directory, &d->user, 0700);
+
+	snprintf(what, sizeof(what), "use StateDirectory %s", d->conf.state_directory);
+	if (ret)
+		return say(ret, what);
+	/* one that exists may be shared: it is left as it is */
+	if (access(d->conf.descriptor_directory, F_OK))
+		ret = sandbox_directory(d->conf.descriptor_directory, &d->user, 0755);
+	snprintf(what, sizeof(what), "make DescriptorDirectory %s", d->conf.descriptor_directory);
+	return say(ret, what);
+}
+
+/* What node_open() made as root belongs to the user too. */
+static int directories_again(struct daemon *d)
+{
+	return say(sandbox_directory(d->conf.state_directory, &d->user, 0700), "own StateDirectory");
+}
+
+static u32 lanes_choose(const struct daemon *d)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (d->conf.lanes)
+		return d->conf.lanes;
+	/* a client may stand behind a NAT, where each port is another */
+	if (!d->conf.relay_enable || cores < 1)
+		return 1;
+	return cores < LANES_DEFAULT_MAX ? (u32)cores : LANES_DEFAULT_MAX;
+}
+
+static void helper_died(struct watch *w, u32 events)
+{
+	struct daemon *d = container_of(w, struct daemon, netd_watch);
+
+	if (d->stopping)
+		return;
+	log_error("netd", "the privileged helper ended; stopping, because routes can be kept right no more");
+	loop_del(d->loop, w);
+	d->status = 1;
+	loop_quit(d->loop);
+}
+
+static int netd_failed(struct daemon *d, int ret, const char *what)
+{
+	if (ret)
+		log_error("start", "cannot %s: %s", what, netd_error(d->netd)[0] ? netd_error(d->netd) : strerror(-ret));
+	return ret;
+}
+
+static int helper_start(struct daemon *d)
+{
+	int ret = netd_start(&d->netd, NULL);
+
+	if (ret) {
+		log_error("start", "cannot start the privileged helper meshvpn-netd: %s; meshvpnd must be started as root",
+			  strerror(-ret));
+		return ret;
+	}
+	return netd_failed(d, netd_cleanup(d->netd), "remove what an earlier run left");
+}
+
+static int sockets_open(struct daemon *d)
+{
+	socklen_t len = sizeof(int);
+	int ret, domain = AF_INET;
+	char what[64];
+
+	d->lanes = lanes_choose(d);
+	snprintf(what, sizeof(what), "open UDP port %u%s", d->conf.port, d->lanes > 1 ? " and the following" : "");
+	ret = netd_sockets(d->netd, d->conf.listen.family ? &d->conf.listen : NULL, d->conf.port, d->conf.mark, d->lanes,
+			   d->sockets);
+	if (ret)
+		return netd_failed(d, ret, what);
+	getsockopt(d->sockets[0], SOL_SOCKET, SO_DOMAIN, &domain, &len);
+	d->mapped = domain == AF_INET6;
+	return 0;
+}
+
+static int devices_open(struct daemon *d)
+{
+	int ret = 0;
+
+	if (d->conf.client_enable)
+		ret = netd_failed(d, netd_device_new(d->netd, d->conf.interface, d->conf.client.mtu, d->lanes, d->client_fds,
+						     &d->client_ifindex), "make the client's device");
+	if (!ret && d->conf.exit_enable)
+		ret = netd_failed(d, netd_device_new(d->netd, d->conf.exit_interface, d->conf.exit.mtu, d->lanes, d->exit_fds,
+						     &d->exit_ifindex), "make the exit's device");
+	return !ret && d->conf.exit_enable ? exit_rules_set(d) : ret;
+}
+
+static int directory_start(struct daemon *d)
+{
+	struct directory_conf conf = {
+		.path = d->conf.descriptor_directory, .work_bits = d->conf.id_work_bits, .max = d->conf.directory_max,
+		.learn_rate = d->conf.learn_rate, .learn_burst = d->conf.learn_burst,
+	};
+	char what[PATH_MAX + 40];
+
+	snprintf(what, sizeof(what), "read DescriptorDirectory %s", d->conf.descriptor_directory);
+	return say(directory_open(&d->dir, &conf, unix_now()), what);
+}
+
+static int as_root(struct daemon *d)
+{
+	int ret = find_user(d);
+
+	if (!ret)
+		ret = directories(d);
+	if (!ret)
+		ret = node_open(d);
+	if (!ret)
+		ret = directories_again(d);
+	if (!ret)
+		ret = helper_start(d);
+	if (!ret)
+		ret = sockets_open(d);
+	if (!ret)
+		ret = devices_open(d);
+	if (!ret)
+		ret = methods_open(d);
+	if (!ret)
+		ret = say(sandbox_harden(), "forbid core dumps");
+	if (!ret)
+		ret = say(sandbox_drop(&d->user, d->control_gid == d->user.gid ? 0 : d->control_gid), "drop privileges");
+	return ret;
+}
+
+/* ---- without privileges ---- */
+
+static void caught(void *arg, int signal)
+{
+	struct daemon *d = arg;
+	static struct config_errors errors;
+
+	if (signal == SIGHUP) {
+		daemon_reload(d, &errors, NULL, NULL);
+		return;
+	}
+	if (d->stopping) {
+		loop_quit(d->loop);
+		return;
+	}
+	log_notice("main", "stopping");
+	d->stopping = true;
+	notify_stopping();
+	if (d->client)
+		client_stop(d->client);
+	circuits_drain(d->circuits);
+	circuits_destroy_all(d->circuits, REASON_SHUTDOWN);
+	/* a moment for what was sealed to leave; a second signal does not wait for it */
+	timer_arm(&d->ts, &d->quit, d->ts.now + 50 * NSEC_PER_MSEC);
+}
+
+static void quit(struct timer *t)
+{
+	loop_quit(container_of(t, struct daemon, quit)->loop);
+}
+
+static void dir_ready(struct watch *w, u32 events)
+{
+	struct daemon *d = container_of(w, struct daemon, dir_watch);
+	u32 before = directory_count(d->dir);
+
+	directory_dispatch(d->dir, unix_now());
+	if (directory_count(d->dir) > before && d->client && d->wanted && !client_connected(d->client))
+		client_network_changed(d->client);
+}
+
+static int watches(struct daemon *d)
+{
+	int ret;
+
+	watch_init(&d->netd_watch, netd_fd(d->netd), EPOLLIN, helper_died);
+	ret = loop_add(d->loop, &d->netd_watch);
+	watch_init(&d->dir_watch, directory_fd(d->dir), EPOLLIN, dir_ready);
+	if (!ret && d->dir_watch.fd >= 0)
+		ret = loop_add(d->loop, &d->dir_watch);
+	return ret;
+}
+
+static void seccomp_start(struct daemon *d)
+{
+	int ret;
+
+	if (!d->conf.seccomp)
+		return;
+	ret = sandbox_seccomp();
+	if (ret == -ENOSYS)
+		log_notice("start", "built with a sanitizer: no filter of system calls");
+	else if (ret)
+		log_warn("start", "no filter of system calls: %s", strerror(-ret));
+}
+
+static int unprivileged(struct daemon *d)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	int ret;
+
+	timer_init(&d->quit, quit);
+	ret = say(loop_signals(d->loop, signals, 3, caught, d), "catch signals");
+	if (!ret)
+		ret = directory_start(d);
+	if (!ret)
+		ret = say(network_open(d), "watch the addresses of this machine");
+	if (!ret)
+		ret = say(watches(d), "watch files");
+	if (ret)
+		return ret;
+	node_publish(d);
+	ret = exit_open(d);
+	if (!ret)
+		ret = engines_open(d);
+	if (!ret)
+		ret = client_open(d);
+	if (!ret)
+		ret = say(methods_serve(d), "serve the control socket");
+	return ret;
+}
+
+int daemon_start(struct daemon *d)
+{
+	int ret;
+
+	timers_init(&d->ts, 0);
+	ret = say(loop_new(&d->loop, &d->ts), "make an event loop");
+	if (!ret)
+		ret = as_root(d);
+	if (!ret)
+		ret = unprivileged(d);
+	if (ret)
+		return 1;
+	seccomp_start(d);
+	d->started = unix_now();
+	d->config_loaded = d->started;
+	clocks_start(d);
+	log_notice("main", "%s%s%sport %u, datapath %s, %u lanes, %u relays known",
+		   d->conf.client_enable ? "client, " : "", d->conf.relay_enable ? "relay, " : "",
+		   d->conf.exit_enable ? "exit, " : "", d->conf.port, datapath_name(d->dp), d->lanes,
+		   directory_count(d->dir));
+	return 0;
+}
+
+static void sockets_close(struct daemon *d)
+{
+	while (d->lanes)
+		close(d->sockets[--d->lanes]);
+}
+
+void daemon_stop(struct daemon *d)
+{
+	d->stopping = true;
+	if (d->loop) {
+		client_close(d);
+		engines_close(d);
+		exit_close(d);
+		methods_close(d);
+		network_close(d);
+		loop_del(d->loop, &d->dir_watch);
+		loop_del(d->loop, &d->netd_watch);
+	}
+	directory_close(d->dir);
+	sockets_close(d);
+	node_close(d);
+	netd_stop(d->netd);
+	loop_free(d->loop);
+	timers_fini(&d->ts);
+}
