@@ -42,9 +42,8 @@ void core_free(struct core *core)
 
 	if (!core)
 		return;
-	for (i = 0; i < core->out_count; i++)
-		if (core->outs[i].session)
-			core->ops->buffer_put(core->arg, core->outs[i].buffer);
+	for (i = 0; i < core->out_used; i++)
+		core->ops->buffer_put(core->arg, core->outs[core->out_order[i]].buffer);
 	for (i = 0; i < core->slot_made; i++) {
 		sodium_memzero(core->slots[i].memory, ONION_SCRATCH);
 		free(core->slots[i].memory);

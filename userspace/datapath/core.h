@@ -85,6 +85,7 @@ struct core_out {
 	u32 cells;			/* begun */
 	u32 end;			/* bytes of finished cells */
 	u32 reserved;			/* bytes of begun cells */
+	u64 seq;			/* order in which they were opened */
 };
 
 /* A payload being packed, and the cell made of it. */
@@ -142,8 +143,9 @@ struct core {
 
 	struct core_out outs[CORE_OUT_MAX];
 	u8 out_index[CORE_OUT_OPEN];	/* hash: index + 1 */
-	u32 out_count;			/* outs used at least once */
-	u32 out_used;
+	u8 out_order[CORE_OUT_MAX];	/* in the order in which they were opened */
+	u32 out_used, out_next;
+	u64 out_seq;
 
 	struct core_slot slots[CORE_SLOTS];
 	u32 slot_free, slot_made;
@@ -227,9 +229,9 @@ bool origin_prepare(struct core *core, struct core_cell *cell);
 void origin_finish(struct core *core, struct core_cell *cell);
 
 /* output.c */
-/* Room for a cell towards @link, or NULL (*cause says why); DROP_SEND: no buffer now. */
-struct core_out *out_reserve(struct core *core, struct dp_link *link, u32 circuit, u32 class, u8 **slot,
-			     enum datapath_drop *cause);
+/* Room for a cell of @half towards @link, or NULL (*cause says why); DROP_SEND: no buffer now. */
+struct core_out *out_reserve(struct core *core, struct dp_link *link, u32 circuit, u32 class,
+			     struct dp_half *half, u8 **slot, enum datapath_drop *cause);
 /* The cell at @slot is sealed: write its header, closing holes before it. */
 void out_commit(struct core *core, struct core_out *out, u8 *slot, u32 circuit, u64 counter);
 /* After every run: holes at the ends vanish, full ones leave. @all: the others too. */

@@ -248,8 +248,8 @@ static bool seal_prepare(struct core *core, struct sealing *s, u32 slot)
 	if (!s->circuit)
 		return false;	/* deleted meanwhile */
 	if (s->circuit->backward.next <= MV_COUNTER_MAX) {
-		s->out = out_reserve(core, s->circuit->link, s->circuit->id, s->slot->class, &s->cell,
-				     &cause);
+		s->out = out_reserve(core, s->circuit->link, s->circuit->id, s->slot->class,
+				     tx_half(s->circuit), &s->cell, &cause);
 		if (s->out) {
 			s->counter = s->circuit->backward.next;
 			count_add(s->circuit->backward.next, 1);

@@ -18,7 +18,6 @@ static void out_send(struct core *core, struct core_out *out)
 	struct endpoint to = s->remote;
 
 	out->session = NULL;
-	core->out_used--;
 	if (!out->end) {
 		core->ops->buffer_put(core->arg, out->buffer);
 		return;
@@ -30,20 +29,12 @@ static void out_send(struct core *core, struct core_out *out)
 /* An unused entry, or NULL. */
 static struct core_out *out_take(struct core *core)
 {
-	u32 i;
-
 	if (core->out_used == CORE_OUT_MAX)
 		return NULL;
-	if (core->out_count < CORE_OUT_MAX) {
-		core->out_used++;
-		return &core->outs[core->out_count++];
-	}
-	for (i = 0; i < CORE_OUT_MAX; i++)
-		if (!core->outs[i].session) {
-			core->out_used++;
-			return &core->outs[i];
-		}
-	return NULL;
+	while (core->outs[core->out_next].session)
+		core->out_next = (core->out_next + 1) % CORE_OUT_MAX;
+	core->out_order[core->out_used++] = (u8)core->out_next;
+	return &core->outs[core->out_next];
 }
 
 static u32 source_lane(const struct core *core, const struct dp_session *s, u32 circuit)
@@ -68,7 +59,7 @@ static struct core_out *out_open(struct core *core, struct dp_session *s, u32 ci
 	}
 	*out = (struct core_out){
 		.session = s, .remote_lane = circuit % s->remote_lanes, .class = class,
-		.lane = source_lane(core, s, circuit), .buffer = buffer,
+		.lane = source_lane(core, s, circuit), .buffer = buffer, .seq = ++core->out_seq,
 	};
 	core->out_index[at] = (u8)(out - core->outs + 1);
 	return out;
@@ -79,8 +70,12 @@ static bool out_fits(const struct core_out *out, u32 len)
 	return !out->full && out->cells < CORE_SEGMENTS && out->reserved + len <= CORE_SUPER_MAX;
 }
 
-struct core_out *out_reserve(struct core *core, struct dp_link *link, u32 circuit, u32 class, u8 **slot,
-			     enum datapath_drop *cause)
+/*
+ * Super-packets leave in the order in which they were opened. So that the cells of a circuit keep
+ * theirs although they are of two classes, none goes into one that was opened before its last's.
+ */
+struct core_out *out_reserve(struct core *core, struct dp_link *link, u32 circuit, u32 class,
+			     struct dp_half *half, u8 **slot, enum datapath_drop *cause)
 {
 	struct dp_session *s = link->current;
 	u32 len = mv_class_cell(class), lane, at;
@@ -93,7 +88,7 @@ struct core_out *out_reserve(struct core *core, struct dp_link *link, u32 circui
 	lane = circuit % s->remote_lanes;
 	at = hash(s, lane, class);
 	out = core->out_index[at] ? &core->outs[core->out_index[at] - 1] : NULL;
-	if (out && (out->session != s || out->remote_lane != lane || out->class != class ||
+	if (out && (out->session != s || out->seq < half->out_seq || out->remote_lane != lane || out->class != class ||
 		    out->lane != source_lane(core, s, circuit) || !out_fits(out, len))) {
 		if (out->session)
 			out->full = true;
@@ -104,6 +99,7 @@ struct core_out *out_reserve(struct core *core, struct dp_link *link, u32 circui
 		out = out_open(core, s, circuit, class, at);
 	if (!out)
 		return NULL;
+	half->out_seq = out->seq;
 	*slot = out->buffer + out->reserved;
 	out->reserved += len;
 	out->cells++;
@@ -130,20 +126,19 @@ void out_commit(struct core *core, struct core_out *out, u8 *slot, u32 circuit, 
 
 void out_flush(struct core *core, bool all)
 {
-	u32 i;
+	u32 i, n = 0;
 
-	for (i = 0; i < core->out_count; i++) {
-		struct core_out *out = &core->outs[i];
+	for (i = 0; i < core->out_used; i++) {
+		struct core_out *out = &core->outs[core->out_order[i]];
 
-		if (!out->session)
-			continue;
 		out->cells -= (out->reserved - out->end) / mv_class_cell(out->class);
 		out->reserved = out->end;
 		if (all || out->full)
 			out_send(core, out);
+		else
+			core->out_order[n++] = core->out_order[i];
 	}
-	if (!all)
-		return;
-	core->out_count = 0;
-	memset(core->out_index, 0, sizeof(core->out_index));
+	core->out_used = n;
+	if (all)
+		memset(core->out_index, 0, sizeof(core->out_index));
 }

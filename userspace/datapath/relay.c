@@ -30,7 +30,7 @@ static bool reserve(struct core *core, struct core_cell *cell, struct dp_half *h
 {
 	enum datapath_drop cause;
 
-	cell->out = out_reserve(core, link, circuit, cell->class, &cell->slot, &cause);
+	cell->out = out_reserve(core, link, circuit, cell->class, half, &cell->slot, &cause);
 	if (cell->out)
 		return true;
 	if (cause == DROP_SEND && !cell->queued)

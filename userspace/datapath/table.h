@@ -102,6 +102,7 @@ struct dp_half {
 	u64 cells, bytes, drops, last;
 	struct queue_flow *flow;		/* cells that wait */
 	u64 next;				/* backward half: the number sealed next, also an origin's */
+	u64 out_seq;				/* of the super-packet with its last cell */
 	struct bucket pass_bucket;		/* forward half: cells under pass that go up */
 } __attribute__((aligned(64)));
 

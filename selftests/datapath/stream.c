@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Conformance from device to device: client, relay and exit of one implementation joined by real
+ * links, inner packets put in at one end and taken out at the other; and what may not pass.
+ */
+#include <kselftest_harness.h>
+
+#include <arpa/inet.h>
+
+#include "rig.h"
+
+#define MTU 1420
+#define DEVICE 3
+#define SESSION 7
+
+static const u8 inner4[4] = { 198, 18, 1, 2 }, far4[4] = { 8, 8, 4, 4 };
+static const u8 inner6[16] = { 0xfd, 1, [15] = 9 }, far6[16] = { 0x20, 1, 0x0d, 0xb8, [15] = 1 };
+
+FIXTURE(stream)
+{
+	struct rig rig;
+	struct rig_dp *client, *relay, *exit;
+	struct datapath_circuit at_client, at_relay, at_exit;
+	u8 packet[RIG_PACKET], got[RIG_PACKET];
+};
+
+FIXTURE_VARIANT(stream)
+{
+	struct rig_kind kind;
+	u32 hold_us;
+	bool small;
+};
+FIXTURE_VARIANT_ADD(stream, fake) { .kind = { "fake", 1 } };
+FIXTURE_VARIANT_ADD(stream, fake_hold) { .kind = { "fake", 1 }, .hold_us = 200 };
+FIXTURE_VARIANT_ADD(stream, user) { .kind = { "user", 1 }, .hold_us = 200 };
+FIXTURE_VARIANT_ADD(stream, user_epoll) { .kind = { "user", 1, true }, .small = true };
+FIXTURE_VARIANT_ADD(stream, user_lanes) { .kind = { "user", 2 }, .hold_us = 200 };
+
+/* The exit session, with the circuit of its side as leg. */
+static int set_leg(struct rig_dp *d, u32 link, u32 circuit, enum datapath_verb verb)
+{
+	struct datapath_session s = {
+		.id = SESSION, .device = DEVICE, .has4 = true, .has6 = true, .link = link, .circuit = circuit,
+	};
+
+	memcpy(s.inner4, inner4, 4);
+	memcpy(s.inner6, inner6, 16);
+	return datapath_session_apply(d->dp, verb, &s);
+}
+
+FIXTURE_SETUP(stream)
+{
+	struct datapath_conf conf = { .hold_us = variant->hold_us };
+	struct datapath_prefix prefixes[2] = {
+		{ .family = AF_INET, .session = SESSION }, { .family = AF_INET6, .session = SESSION },
+	};
+	struct datapath_selector selector = { DEVICE, 2, prefixes };
+	u32 i;
+
+	ASSERT_EQ(0, rig_init(&self->rig, &variant->kind));
+	self->client = rig_open(&self->rig, &conf);
+	self->relay = rig_open(&self->rig, &conf);
+	self->exit = rig_open(&self->rig, &conf);
+	if (!rig_has(self->client, DATAPATH_ORIGIN | DATAPATH_TERMINUS))
+		SKIP(return, "no origin or terminus");
+	ASSERT_EQ(0, rig_join(self->client, 1, self->relay, 1));
+	ASSERT_EQ(0, rig_join(self->relay, 2, self->exit, 1));
+	ASSERT_EQ(0, rig_device(self->client, DEVICE, DATAPATH_ROLE_ORIGIN, MTU));
+	ASSERT_EQ(0, rig_device(self->exit, DEVICE, DATAPATH_ROLE_EXIT, MTU));
+	ASSERT_EQ(0, set_leg(self->client, 0, 0, DATAPATH_NEW));
+	ASSERT_EQ(0, set_leg(self->exit, 0, 0, DATAPATH_NEW));
+	ASSERT_EQ(0, datapath_selector_apply(self->client->dp, DATAPATH_SET, &selector));
+	self->at_client = (struct datapath_circuit){
+		.kind = DATAPATH_ORIGIN_CIRCUIT, .link = 1, .circuit = 11, .hops = 2,
+		.reserve = MV_RESERVE_SHORT, .data_class = MV_LARGE, .session = SESSION, .pass = true,
+		.small_forward = variant->small,
+	};
+	self->at_relay = (struct datapath_circuit){
+		.kind = DATAPATH_RELAY, .link = 1, .circuit = 11, .out_link = 2, .out_circuit = 22, .hops = 1,
+		.data_class = MV_LARGE, .small_forward = variant->small,
+	};
+	self->at_exit = (struct datapath_circuit){
+		.kind = DATAPATH_TERMINUS_CIRCUIT, .link = 1, .circuit = 22, .hops = 1,
+		.reserve = MV_RESERVE_SHORT, .data_class = MV_LARGE, .session = SESSION, .pass = true,
+		.small_forward = variant->small,
+	};
+	for (i = 0; i < 2; i++) {
+		struct datapath_circuit *c = i ? &self->at_exit : &self->at_relay;
+
+		rig_key(c->kf[0], 32, i, 50);
+		rig_key(c->kb[0], 32, i, 60);
+		memcpy(self->at_client.kf[i], c->kf[0], 32);
+		memcpy(self->at_client.kb[i], c->kb[0], 32);
+	}
+	ASSERT_EQ(0, datapath_circuit_apply(self->client->dp, DATAPATH_NEW, &self->at_client));
+	ASSERT_EQ(0, datapath_circuit_apply(self->relay->dp, DATAPATH_NEW, &self->at_relay));
+	ASSERT_EQ(0, datapath_circuit_apply(self->exit->dp, DATAPATH_NEW, &self->at_exit));
+	ASSERT_EQ(0, set_leg(self->client, 1, 11, DATAPATH_SET));
+	ASSERT_EQ(0, set_leg(self->exit, 1, 22, DATAPATH_SET));
+}
+
+FIXTURE_TEARDOWN(stream)
+{
+	rig_fini(&self->rig);
+}
+
+/* A packet of a protocol that nobody coalesces. */
+static u32 make4(u8 *p, u32 len, const u8 *src, const u8 *dst, u8 seed)
+{
+	u32 i, sum = 0;
+
+	for (i = 20; i < len; i++)
+		p[i] = (u8)(seed + i * 7);
+	memset(p, 0, 20);
+	p[0] = 0x45;
+	mv_put_be16(p + 2, (u16)len);
+	p[8] = 64;
+	p[9] = 253;
+	memcpy(p + 12, src, 4);
+	memcpy(p + 16, dst, 4);
+	for (i = 0; i < 20; i += 2)
+		sum += mv_get_be16(p + i);
+	mv_put_be16(p + 10, (u16)~((sum & 0xffff) + (sum >> 16)));
+	return len;
+}
+
+static u32 make6(u8 *p, u32 len, const u8 *src, const u8 *dst, u8 seed)
+{
+	u32 i;
+
+	for (i = 40; i < len; i++)
+		p[i] = (u8)(seed + i * 7);
+	memset(p, 0, 40);
+	p[0] = 0x60;
+	mv_put_be16(p + 4, (u16)(len - 40));
+	p[6] = 253;
+	p[7] = 64;
+	memcpy(p + 8, src, 16);
+	memcpy(p + 24, dst, 16);
+	return len;
+}
+
+static void expect_packet(struct __test_metadata *_metadata, FIXTURE_DATA(stream) *self, struct rig_dp *at,
+			  u32 len)
+{
+	ASSERT_EQ(len, rig_packet_recv(at, self->got));
+	ASSERT_EQ(0, memcmp(self->packet, self->got, len));
+}
+
+static void one_out(struct __test_metadata *_metadata, FIXTURE_DATA(stream) *self)
+{
+	u32 len = make4(self->packet, 100, inner4, far4, 1);
+
+	rig_packet(self->client, DEVICE, self->packet, len);
+	expect_packet(_metadata, self, self->exit, len);
+}
+
+TEST_F(stream, every_length)
+{
+	u32 len;
+
+	for (len = 21; len <= MTU; len += 1 + len / 40) {
+		make4(self->packet, len, inner4, far4, (u8)len);
+		rig_packet(self->client, DEVICE, self->packet, len);
+		expect_packet(_metadata, self, self->exit, len);
+		make4(self->packet, len, far4, inner4, (u8)len);
+		rig_packet(self->exit, DEVICE, self->packet, len);
+		expect_packet(_metadata, self, self->client, len);
+		if (len <= 40)
+			continue;
+		make6(self->packet, len, inner6, far6, (u8)len);
+		rig_packet(self->client, DEVICE, self->packet, len);
+		expect_packet(_metadata, self, self->exit, len);
+		make6(self->packet, len, far6, inner6, (u8)len);
+		rig_packet(self->exit, DEVICE, self->packet, len);
+		expect_packet(_metadata, self, self->client, len);
+	}
+	EXPECT_EQ(1, self->exit->event_kinds[DATAPATH_EV_PASS]);
+	EXPECT_EQ(1, self->client->event_kinds[DATAPATH_EV_PASS]);
+}
+
+/* Many at once: they share cells and run over their ends, and come out in order. */
+TEST_F(stream, bursts)
+{
+	u32 i, round, len, n = 60;
+
+	for (round = 0; round < 20; round++) {
+		for (i = 0; i < n; i++) {
+			len = 30 + (round * 97 + i * 53) % (MTU - 30);
+			rig_packet(self->client, DEVICE, self->packet,
+				   make4(self->packet, len, inner4, far4, (u8)i));
+		}
+		for (i = 0; i < n; i++) {
+			len = 30 + (round * 97 + i * 53) % (MTU - 30);
+			make4(self->packet, len, inner4, far4, (u8)i);
+			expect_packet(_metadata, self, self->exit, len);
+		}
+	}
+	EXPECT_GE(20 * n * 3 / 2, rig_relayed(self->relay));
+}
+
+TEST_F(stream, control)
+{
+	u8 text[700];
+	u32 i, most = MV_BODY_LARGE - MV_RESERVE_SHORT - MV_FRAME_HEADER;
+
+	for (i = 0; i < sizeof(text); i++)
+		text[i] = (u8)(i * 3);
+	/* before the first cell has come, the exit says nothing */
+	EXPECT_EQ(-EAGAIN, datapath_control(self->exit->dp, 1, 22, text, 4));
+	ASSERT_EQ(0, datapath_control(self->client->dp, 1, 11, text, sizeof(text)));
+	ASSERT_TRUE(rig_events(self->exit, DATAPATH_EV_CONTROL, 1));
+	EXPECT_EQ(22, rig_event(self->exit, DATAPATH_EV_CONTROL)->circuit);
+	EXPECT_EQ(most, rig_event(self->exit, DATAPATH_EV_CONTROL)->len);
+	EXPECT_EQ(MV_COUNTER_FIRST, rig_event(self->exit, DATAPATH_EV_CONTROL)->counter);
+	EXPECT_EQ(0, memcmp(text, rig_event(self->exit, DATAPATH_EV_CONTROL)->data, sizeof(text)));
+	EXPECT_TRUE(rig_events(self->exit, DATAPATH_EV_PASS, 1));
+	ASSERT_EQ(0, datapath_control(self->exit->dp, 1, 22, self->packet, most));
+	EXPECT_EQ(-EMSGSIZE, datapath_control(self->exit->dp, 1, 22, self->packet, most + 1));
+	EXPECT_EQ(-ENOENT, datapath_control(self->exit->dp, 1, 23, text, 4));
+	EXPECT_EQ(-ENOENT, datapath_control(self->relay->dp, 1, 11, text, 4));
+	EXPECT_TRUE(rig_events(self->client, DATAPATH_EV_CONTROL, 1));
+	/* between packets */
+	for (i = 0; i < 30; i++) {
+		make4(self->packet, 1400, inner4, far4, (u8)i);
+		rig_packet(self->client, DEVICE, self->packet, 1400);
+		ASSERT_EQ(0, datapath_control(self->client->dp, 1, 11, text, sizeof(text)));
+	}
+	for (i = 0; i < 30; i++) {
+		make4(self->packet, 1400, inner4, far4, (u8)i);
+		expect_packet(_metadata, self, self->exit, 1400);
+	}
+	EXPECT_TRUE(rig_events(self->exit, DATAPATH_EV_CONTROL, 31));
+}
+
+TEST_F(stream, sources)
+{
+	static const u8 other4[4] = { 192, 168, 1, 9 }, loopback[4] = { 127, 0, 0, 1 };
+	static const u8 linklocal[16] = { 0xfe, 0x80, [15] = 1 };
+
+	one_out(_metadata, self);
+	/* a socket bound before the device came up */
+	rig_packet(self->client, DEVICE, self->packet, make4(self->packet, 100, other4, far4, 1));
+	EXPECT_TRUE(rig_drops(self->client, DROP_SOURCE, 1));
+	/* to the exit: for nobody */
+	rig_packet(self->exit, DEVICE, self->packet, make4(self->packet, 100, far4, other4, 1));
+	EXPECT_TRUE(rig_drops(self->exit, DROP_NO_CIRCUIT, 1));
+	/* to the client: sources that no exit has */
+	rig_packet(self->exit, DEVICE, self->packet, make4(self->packet, 100, loopback, inner4, 1));
+	EXPECT_TRUE(rig_drops(self->client, DROP_SOURCE, 2));
+	rig_packet(self->exit, DEVICE, self->packet, make4(self->packet, 100, inner4, inner4, 1));
+	EXPECT_TRUE(rig_drops(self->client, DROP_SOURCE, 3));
+	rig_packet(self->exit, DEVICE, self->packet, make6(self->packet, 100, linklocal, inner6, 1));
+	EXPECT_TRUE(rig_drops(self->client, DROP_SOURCE, 4));
+}
+
+/* What a hostile client or exit puts into a payload itself. */
+TEST_F(stream, spoofed)
+{
+	static const u8 other4[4] = { 198, 18, 9, 9 };
+	struct rig_link link;
+	struct datapath_circuit c = self->at_exit;
+	u8 payload[400] = { 0 }, cell[RIG_PACKET];
+	u32 len;
+
+	ASSERT_EQ(0, rig_link(self->exit, 5, 0, &link));
+	c.link = 5;
+	c.circuit = 33;
+	c.session = SESSION;
+	ASSERT_EQ(0, datapath_circuit_apply(self->exit->dp, DATAPATH_NEW, &c));
+	make4(payload + 4, 60, other4, far4, 1);
+	make4(payload + 64, 60, inner4, far4, 2);
+	len = rig_payload_cell(cell, &link, 33, 4096, c.kf[0], MV_LARGE, payload, sizeof(payload));
+	rig_send(self->exit, 0, 33 % variant->kind.lanes, cell, len);
+	EXPECT_TRUE(rig_drops(self->exit, DROP_SOURCE, 1));
+	make4(self->packet, 60, inner4, far4, 2);
+	expect_packet(_metadata, self, self->exit, 60);
+	/* subtypes that nobody reads, offsets that lie outside, lengths that lie */
+	memset(payload, 0, sizeof(payload));
+	payload[0] = 5;
+	len = rig_payload_cell(cell, &link, 33, 4097, c.kf[0], MV_LARGE, payload, sizeof(payload));
+	rig_send(self->exit, 0, 33 % variant->kind.lanes, cell, len);
+	EXPECT_TRUE(rig_drops(self->exit, DROP_FRAME, 1));
+	payload[0] = 0;
+	payload[2] = 0xff;
+	len = rig_payload_cell(cell, &link, 33, 4098, c.kf[0], MV_LARGE, payload, sizeof(payload));
+	rig_send(self->exit, 0, 33 % variant->kind.lanes, cell, len);
+	EXPECT_TRUE(rig_drops(self->exit, DROP_FRAME, 2));
+}
+
+TEST_F(stream, errors)
+{
+	struct datapath_circuit gone = self->at_client;
+	u32 len;
+
+	one_out(_metadata, self);
+	/* too big: frag needed and packet too big */
+	len = make4(self->packet, MTU + 30, inner4, far4, 1);
+	rig_packet(self->client, DEVICE, self->packet, len);
+	ASSERT_EQ(56, rig_packet_recv(self->client, self->got));
+	EXPECT_EQ(3, self->got[20]);
+	EXPECT_EQ(4, self->got[21]);
+	EXPECT_EQ(MTU, mv_get_be16(self->got + 26));
+	EXPECT_EQ(0, memcmp(self->got + 28, self->packet, 28));
+	EXPECT_EQ(0, memcmp(self->got + 16, inner4, 4));
+	len = make6(self->packet, MTU + 30, inner6, far6, 1);
+	rig_packet(self->client, DEVICE, self->packet, len);
+	ASSERT_LT(100, rig_packet_recv(self->client, self->got));
+	EXPECT_EQ(2, self->got[40]);
+	EXPECT_EQ(MTU, mv_get_be32(self->got + 44));
+	EXPECT_TRUE(rig_drops(self->client, DROP_TOO_BIG, 2));
+	/* without a leg */
+	ASSERT_EQ(0, datapath_circuit_apply(self->client->dp, DATAPATH_DEL, &gone));
+	len = make4(self->packet, 100, inner4, far4, 1);
+	rig_packet(self->client, DEVICE, self->packet, len);
+	ASSERT_EQ(56, rig_packet_recv(self->client, self->got));
+	EXPECT_EQ(3, self->got[20]);
+	EXPECT_EQ(1, self->got[21]);
+	EXPECT_TRUE(rig_drops(self->client, DROP_NO_CIRCUIT, 1));
+}
+
+/* The exit session moves to another circuit in one step. */
+TEST_F(stream, takeover)
+{
+	struct datapath_circuit a = self->at_client, r = self->at_relay, e = self->at_exit;
+	u32 len;
+
+	one_out(_metadata, self);
+	a.circuit = r.circuit = 110;
+	r.out_circuit = e.circuit = 220;
+	rig_key(a.kf[1], 32, 7, 8);
+	memcpy(e.kf[0], a.kf[1], 32);
+	ASSERT_EQ(0, datapath_circuit_apply(self->relay->dp, DATAPATH_NEW, &r));
+	ASSERT_EQ(0, datapath_circuit_apply(self->exit->dp, DATAPATH_NEW, &e));
+	ASSERT_EQ(0, datapath_circuit_apply(self->client->dp, DATAPATH_NEW, &a));
+	ASSERT_EQ(0, set_leg(self->client, 1, 110, DATAPATH_SET));
+	ASSERT_EQ(0, set_leg(self->exit, 1, 220, DATAPATH_SET));
+	ASSERT_EQ(0, datapath_circuit_apply(self->client->dp, DATAPATH_DEL, &self->at_client));
+	ASSERT_EQ(0, datapath_circuit_apply(self->exit->dp, DATAPATH_DEL, &self->at_exit));
+	one_out(_metadata, self);
+	len = make4(self->packet, 1000, far4, inner4, 4);
+	rig_packet(self->exit, DEVICE, self->packet, len);
+	expect_packet(_metadata, self, self->client, len);
+}
+
+/* The device goes, and another comes. */
+TEST_F(stream, device_again)
+{
+	struct datapath_device device = { .id = DEVICE };
+	struct datapath_stats stats;
+
+	one_out(_metadata, self);
+	ASSERT_EQ(0, datapath_device_apply(self->exit->dp, DATAPATH_DEL, &device));
+	rig_packet(self->client, DEVICE, self->packet, make4(self->packet, 100, inner4, far4, 1));
+	EXPECT_TRUE(rig_drops(self->exit, DROP_NO_CIRCUIT, 1));
+	if (rig_has(self->exit, DATAPATH_DEVICE)) {
+		close(self->exit->device_fd);
+		self->exit->device_fd = -1;
+	}
+	ASSERT_EQ(0, rig_device(self->exit, DEVICE, DATAPATH_ROLE_EXIT, MTU));
+	ASSERT_EQ(0, set_leg(self->exit, 1, 22, DATAPATH_NEW));
+	one_out(_metadata, self);
+	datapath_stats_get(self->exit->dp, &stats);
+	EXPECT_EQ(1, stats.devices);
+	EXPECT_EQ(1, stats.sessions);
+}
+
+TEST_HARNESS_MAIN
