@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -150,6 +151,24 @@ static int load(const struct netd_exit *e, const char *switched)
 	return ret;
 }
 
+/* Answers find their way to the inner addresses; the routes go with the device. */
+static int pool_routes(const struct device *d, const struct netd_exit *e)
+{
+	struct rtnl_route r4 = {
+		.family = AF_INET, .type = RTN_UNICAST, .table = RT_TABLE_MAIN, .ifindex = d->ifindex,
+		.dst = e->pool4, .dst_bits = e->pool4_bits,
+	};
+	struct rtnl_route r6 = {
+		.family = AF_INET6, .type = RTN_UNICAST, .table = RT_TABLE_MAIN, .ifindex = d->ifindex, .metric = 1024,
+		.dst = e->pool6, .dst_bits = e->pool6_bits,
+	};
+	int ret = rtnl_route_default(true, &r4);
+
+	if (!ret)
+		ret = rtnl_route_default(true, &r6);
+	return ret == -EOPNOTSUPP ? 0 : ret ? complain(ret, "cannot route the inner pools to %s", d->name) : 0;
+}
+
 int exit_set(const struct netd_exit *e)
 {
 	char switched[SWITCHED_MAX] = "";
@@ -169,6 +188,8 @@ int exit_set(const struct netd_exit *e)
 		ret = forwarding_on(d, switched);
 	if (!ret && *switched)
 		ret = load(e, switched);
+	if (!ret)
+		ret = pool_routes(d, e);
 	if (ret)
 		exit_del(d);
 	return ret;

@@ -48,6 +48,8 @@ struct rtnl_route {
 	u8 family, type;		/* RTN_UNICAST or RTN_UNREACHABLE */
 	u32 table, ifindex, metric;
 	const u8 *source;		/* preferred source, may be NULL */
+	const u8 *dst;			/* NULL: the default route */
+	u8 dst_bits;
 };
 int rtnl_route_default(bool add, const struct rtnl_route *r);
 struct rtnl_rule {

@@ -111,7 +111,7 @@ int rtnl_route_default(bool add, const struct rtnl_route *r)
 	struct rtmsg rtm = {
 		.rtm_family = r->family, .rtm_table = RT_TABLE_UNSPEC, .rtm_protocol = NETD_PROTOCOL,
 		.rtm_scope = r->type == RTN_UNICAST && r->family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
-		.rtm_type = r->type,
+		.rtm_type = r->type, .rtm_dst_len = r->dst ? r->dst_bits : 0,
 	};
 	struct nl_msg *m = message(add ? RTM_NEWROUTE : RTM_DELROUTE, add ? NLM_F_CREATE | NLM_F_REPLACE : 0,
 				   &rtm, sizeof(rtm));
@@ -120,6 +120,8 @@ int rtnl_route_default(bool add, const struct rtnl_route *r)
 		return -ENOMEM;
 	nla_put_u32(m, RTA_TABLE, r->table);
 	nla_put_u32(m, RTA_PRIORITY, r->metric);
+	if (r->dst)
+		nla_put(m, RTA_DST, family_len(r->family), r->dst);
 	if (r->ifindex)
 		nla_put_u32(m, RTA_OIF, r->ifindex);
 	if (r->source)
