@@ -165,7 +165,7 @@ static void end_lost(struct circuits *c, struct end *e, enum link_reason reason)
 
 void circuits_link_down(struct circuits *c, struct link *link, enum link_reason reason)
 {
-	struct link_state *ls = link_state_find(c, link_id(link));
+	struct link_state *ls = c ? link_state_find(c, link_id(link)) : NULL;
 
 	if (!ls)
 		return;

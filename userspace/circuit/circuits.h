@@ -73,7 +73,7 @@ struct circuits_conf {
 #define CIRCUITS_STATS(_)									\
 	_(creates) _(created) _(create_repeated) _(create_conflict) _(create_malformed)		\
 	_(create_not_relay) _(create_suite) _(create_handshake) _(create_limit) _(create_link_limit) \
-	_(create_rate) _(create_puzzle) _(create_id) _(create_budget) _(create_class)		\
+	_(create_rate) _(create_puzzle) _(create_id) _(create_budget)		\
 	_(extends) _(extended) _(extend_repeated) _(extend_conflict) _(extend_malformed)		\
 	_(extend_self) _(extend_predecessor) _(extend_address) _(extend_budget) _(extend_twice)	\
 	_(extend_after_bind) _(extend_unknown) _(extend_descriptor) _(extend_limit)		\
@@ -103,7 +103,7 @@ void circuits_reconfigure(struct circuits *c, const struct circuits_conf *conf);
 /* No new CREATE, EXTEND or BIND from now on; what there is goes on. */
 void circuits_drain(struct circuits *c);
 
-/* From the link engine, see struct links_ops. */
+/* From the link engine, see struct links_ops. Down with @c NULL is ignored: links_free() calls it after us. */
 void circuits_link_up(struct circuits *c, struct link *link);
 void circuits_link_down(struct circuits *c, struct link *link, enum link_reason reason);
 void circuits_message(struct circuits *c, struct link *link, const struct message *m);

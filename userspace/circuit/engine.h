@@ -15,6 +15,8 @@
 
 #define CREATE_REPLIES 1024		/* replies to CREATE kept, a link */
 #define CREATE_REPLY_NS (6 * NSEC_PER_SEC)
+#define CLASS_WAIT (4500 * NSEC_PER_MSEC)	/* for a new link to learn what its path carries */
+#define CLASS_PAUSE (60 * NSEC_PER_MSEC)
 #define SWEEPS 6			/* looks at idle circuits in one idle time */
 
 /* Per link: made with the first message or circuit on it, gone when the link is. */

@@ -80,15 +80,28 @@ static void timeout(struct timer *t)
 	struct link *link = h->out.link;
 
 	if (now(h->c) < h->extend.deadline) {
-		create_send(h);
+		if (h->out.circuit)
+			create_send(h);
+		else
+			hop_link_up(h->c, &h->out);
 		return;
 	}
-	/* the probe below may take the link down at once, and us with it */
-	link_hold(link);
 	fail(h, REFUSAL_TIMEOUT, &h->c->stats.extend_timeout);
 	if (link_is_up(link))
 		link_suspect(link);
-	link_put(link);
+}
+
+/* A new link may still be finding out what its path carries. */
+static void class_wait(struct hop *h)
+{
+	struct extend *x = &h->extend;
+
+	if (!x->class_until)
+		x->class_until = now(h->c) + CLASS_WAIT;
+	if (now(h->c) >= x->class_until)
+		fail(h, REFUSAL_CLASS, &h->c->stats.extend_class);
+	else
+		timer_arm(h->c->ts, &x->timer, now(h->c) + CLASS_PAUSE);
 }
 
 void hop_link_up(struct circuits *c, struct end *out)
@@ -98,7 +111,7 @@ void hop_link_up(struct circuits *c, struct end *out)
 	u32 circuit;
 
 	if (link_class(out->link) < h->choice.data_class) {
-		fail(h, REFUSAL_CLASS, &c->stats.extend_class);
+		class_wait(h);
 		return;
 	}
 	circuit = link_circuit_new(out->link, h->in.circuit);
@@ -250,6 +263,7 @@ static void begin(struct hop *h, const struct message *m, const struct wire_exte
 	h->extend.busy = true;
 	h->extend.txid = m->txid;
 	h->extend.deadline = now(c) + c->conf.extend_ns;
+	h->extend.class_until = 0;
 	h->extend.timer.fire = timeout;
 	timer_arm(c->ts, &h->extend.timer, h->extend.deadline);
 	if (link_is_up(link))

@@ -24,7 +24,7 @@ struct extend {
 	bool busy;
 	u64 txid;			/* in the circuit */
 	u64 create_txid;		/* on the link, never the same */
-	u64 deadline, rto;
+	u64 deadline, class_until, rto;
 	u8 *create;			/* body of CREATE, while busy; circuit id still to be put in */
 	size_t create_len;
 	struct timer timer;

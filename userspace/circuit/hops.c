@@ -187,10 +187,6 @@ static void create(struct circuits *c, struct link_state *ls, const struct messa
 		refuse(c, ls, m, create->circuit, REFUSAL_PROTOCOL, &c->stats.create_handshake);
 		return;
 	}
-	if (link_class(ls->link) < choice.data_class) {
-		refuse(c, ls, m, create->circuit, REFUSAL_CLASS, &c->stats.create_class);
-		goto out;
-	}
 	h = hop_new(c, ls, create);
 	if (!h)
 		goto out;

@@ -14,6 +14,7 @@
 #define HEDGE (300 * NSEC_PER_MSEC)	/* a takeover gets so long before the other exit is bound */
 #define ATTEMPTS_CURRENT 6
 #define ATTEMPTS_OLD 3
+#define MEDIUM_NS (600 * NSEC_PER_SEC)
 
 void client_poke(struct client *cl)
 {
@@ -168,6 +169,8 @@ static void dead(void *arg, struct origin *o, const struct origin_failure *why)
 	const struct peer *path = origin_path(o);
 
 	client_tell(cl, CLIENT_CIRCUIT_DEAD, leg, s, why, 0);
+	if (why->refusal == REFUSAL_CLASS || why->reason == REASON_MTU)
+		cl->medium_until = now(cl->c) + MEDIUM_NS;
 	if (!wanted && why->state < ORIGIN_READY) {
 		cl->stats.build_failed++;
 		client_outcome_tell(cl, &path[why->hop], why->hop,
@@ -252,9 +255,13 @@ static bool path_choose(struct client *cl, struct client_session *s, struct peer
 /* A spare of @s, or without one a candidate. */
 static struct leg *build(struct client *cl, struct client_session *s)
 {
+	struct origin_conf conf = cl->conf.origin;
 	struct peer path[MV_HOPS_MAX];
 	struct leg *leg;
 	int err;
+
+	if (now(cl->c) < cl->medium_until)
+		conf.data_class = MV_MEDIUM;
 
 	if (!path_choose(cl, s, path)) {
 		failed(cl);
@@ -267,7 +274,7 @@ static struct leg *build(struct client *cl, struct client_session *s)
 	leg->use = s ? LEG_SPARE : LEG_CANDIDATE;
 	leg->session = s;
 	leg->began = now(cl->c);
-	err = origin_new(cl->c, &cl->conf.origin, path, cl->conf.hops, &leg_ops, leg, &leg->origin);
+	err = origin_new(cl->c, &conf, path, cl->conf.hops, &leg_ops, leg, &leg->origin);
 	if (err) {
 		client_outcome_tell(cl, &path[0], 0, CLIENT_HOP_FAILED);
 		cl->stats.build_failed++;

@@ -59,6 +59,7 @@ struct client {
 	bool running, rotate;
 	u32 failures;			/* builds in a row */
 	u64 retry_at;
+	u64 medium_until;		/* ns: paths that carry large cells were not found */
 	struct avoided avoided[EXITS_AVOIDED];
 	u32 avoided_at;
 	struct client_stats stats;

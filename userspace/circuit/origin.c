@@ -169,13 +169,9 @@ static void step_timeout(struct origin *o)
 	bool guard = o->step.type == MESSAGE_CREATE && link_is_up(link);
 
 	o->c->stats.origin_timeout++;
-	if (guard)
-		link_hold(link);
 	origin_fail(o, REASON_TIMEOUT, REFUSAL_NONE);
-	if (guard) {
+	if (guard)
 		link_suspect(link);	/* a guard that restarted is found that way */
-		link_put(link);
-	}
 }
 
 static void solve(struct origin *o);
@@ -288,6 +284,17 @@ static void extend_begin(struct origin *o)
 	step_begin(o, MESSAGE_EXTEND, &w, o->conf.step_ns, o->rtt * 3 / 2 + 80 * NSEC_PER_MSEC);
 }
 
+/* A new link may still be finding out what its path carries. */
+static void class_wait(struct origin *o)
+{
+	if (!o->class_until)
+		o->class_until = now(o->c) + CLASS_WAIT;
+	if (now(o->c) >= o->class_until)
+		origin_fail(o, REASON_MTU, REFUSAL_CLASS);
+	else
+		timer_arm(o->c->ts, &o->timer, now(o->c) + CLASS_PAUSE);
+}
+
 void origin_link_up(struct circuits *c, struct end *e)
 {
 	struct origin *o = container_of(e, struct origin, end);
@@ -297,7 +304,7 @@ void origin_link_up(struct circuits *c, struct end *e)
 		return;
 	timer_cancel(c->ts, &o->timer);
 	if (link_class(e->link) < o->conf.data_class) {
-		origin_fail(o, REASON_MTU, REFUSAL_CLASS);
+		class_wait(o);
 		return;
 	}
 	circuit = link_circuit_new(e->link, 0);

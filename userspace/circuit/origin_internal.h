@@ -57,6 +57,7 @@ struct origin {
 	bool in_bound, spent;
 	u64 rtt, hop_rtt[MV_HOPS_MAX];
 	u64 born, last;
+	u64 class_until;		/* ns: until when the link may find out its class */
 	/* bound */
 	u32 link, circuit;		/* names, kept after the end is detached */
 	bool installed;

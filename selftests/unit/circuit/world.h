@@ -343,6 +343,7 @@ static void world_free(struct world *w)
 
 	for (i = 0; i < w->count; i++) {
 		circuits_free(w->nodes[i].circuits);
+		w->nodes[i].circuits = NULL;
 		links_free(w->nodes[i].links);
 		datapath_close(w->nodes[i].dp);
 	}
