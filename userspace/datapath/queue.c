@@ -354,18 +354,31 @@ static void batch_done(struct core *core)
 	}
 }
 
+/* May a cell leave, and is there a buffer for it? What is taken out of its queue cannot go back. */
+static bool can_send(struct core *core)
+{
+	u8 *buffer;
+
+	if (!core->ops->writable(core->arg))
+		return false;
+	buffer = core->ops->buffer(core->arg);
+	if (buffer)
+		core->ops->buffer_put(core->arg, buffer);
+	return buffer;
+}
+
 bool queue_drain(struct core *core)
 {
 	struct queue *q = core->queue;
 	struct dp_circuit *circuit;
 	struct queue_cell *c;
 
-	while (q->cells && !core->congested) {
+	while (q->cells && can_send(core)) {
+		core->congested = false;
 		while (core->cell_count < CORE_BATCH / 2 && (c = next_cell(core, &circuit)))
 			batch_add(core, c, circuit);
 		batch_done(core);
 		out_flush(core, true);
-		core->congested = !core->ops->writable(core->arg);
 	}
 	return q->cells;
 }
