@@ -129,7 +129,8 @@ static void state_changed(struct daemon *d)
 
 void methods_client_event(struct daemon *d, const struct client_event *event)
 {
-	if (event->kind == CLIENT_NO_PATH)
+	/* without a path for a spare there is less safety, without any there is no service */
+	if (event->kind == CLIENT_NO_PATH && !client_connected(d->client))
 		log_limited(LOG_WARN, "client", "no path: no relays that fit are known; see meshvpn-ctl relay show");
 	else
 		log_trace("client", "%s, circuit %u, session %u", client_event_name(event->kind), event->circuit, event->session);
