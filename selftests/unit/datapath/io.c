@@ -462,7 +462,7 @@ TEST_F(engines, flood)
 	self->b.expect = 1;
 	io_wake(self->b.io);
 	pthread_join(self->b.thread, NULL);
-	TH_LOG("%u of 20000 arrived, %u out of order or odd", self->b.segments, self->b.odd);
+	EXPECT_GT(self->b.segments, 1000);
 }
 
 /* A device slower than the sender: it has to wait many times, and then nothing at all is lost. */
