@@ -120,9 +120,13 @@ static u32 draw_lane(struct link *l, u32 lane, bool any)
 
 	while (!id) {
 		id = draw(l);
-		if (!id || any || lane_of_id(l, id) == lane || c->skipped_count == CIRCUIT_SKIPPED)
+		if (!id || any || lane_of_id(l, id) == lane)
 			break;
-		c->skipped[c->skipped_count++] = id;
+		/* full: one that nobody asked for is lost */
+		if (c->skipped_count < CIRCUIT_SKIPPED)
+			c->skipped[c->skipped_count++] = id;
+		else
+			c->skipped[c->drawn % CIRCUIT_SKIPPED] = id;
 		id = 0;
 	}
 	return id;

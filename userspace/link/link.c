@@ -205,6 +205,16 @@ void link_up(struct link *l)
 
 /* ---- opening ---- */
 
+/* The peer opens a link to us too: both handshakes are of one link then. */
+static void share_instance(struct link *l)
+{
+	struct link *h;
+
+	list_for_each(h, &l->links->half_list, list)
+		if (h->has_peer && node_id_equal(&h->peer.id, &l->peer.id))
+			l->instance = h->instance;
+}
+
 static struct link *open_link(struct links *ls, const struct peer *peer, int *error)
 {
 	struct link *l;
@@ -219,6 +229,7 @@ static struct link *open_link(struct links *ls, const struct peer *peer, int *er
 	l->named = ls->conf.authenticate;
 	l->has_peer = true;
 	l->peer = *peer;
+	share_instance(l);
 	htable_add(&ls->by_peer, &l->by_peer, peer_key(&peer->id));
 	*error = opening_start(l);
 	if (!*error) {

@@ -196,12 +196,17 @@ void session_promote(struct session *s)
 		session_install(s, DATAPATH_SESSION_CURRENT);
 }
 
+static bool together(const struct session *a, const struct session *b)
+{
+	return (a->born > b->born ? a->born - b->born : b->born - a->born) <= TOGETHER_NS;
+}
+
 void session_merge(struct link *l, struct session *s)
 {
 	bool wins = s->initiator == link_larger(l);
 
 	if (!l->current || wins || l->current->initiator == s->initiator ||
-	    s->born - l->current->born > TOGETHER_NS) {
+	    !together(s, l->current)) {
 		session_promote(s);
 		return;
 	}

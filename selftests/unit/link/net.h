@@ -14,7 +14,7 @@
 #include <sim/sim.h>
 
 #define NET_NODES 16
-#define NET_LOG 65536
+#define NET_LOG 8192
 #define MS NSEC_PER_MSEC
 #define SEC NSEC_PER_SEC
 
@@ -185,6 +185,8 @@ static bool net_tap(void *arg, const struct sim_datagram *d)
 	struct net *net = arg;
 	struct seen *s;
 
+	if (net->logging && !net->log)
+		net->log = malloc(NET_LOG * sizeof(*net->log));
 	if (net->logging && net->logged < NET_LOG && d->len <= sizeof(s->data)) {
 		s = &net->log[net->logged++];
 		*s = (struct seen){ d->at, d->from, d->to, d->len };
@@ -243,7 +245,6 @@ static void net_init(struct net *net, u64 seed, u32 loss)
 	if (loss)
 		path.duplicate = path.reorder = 100;
 	net->sim = sim_new(seed, &path);
-	net->log = calloc(NET_LOG, sizeof(*net->log));
 	sim_set_tap(net->sim, net_tap, net);
 }
 
