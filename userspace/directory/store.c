@@ -62,7 +62,7 @@ static bool make_room(struct directory *dir, bool file)
 				return true;
 			}
 	dir->stats.full++;
-	log_limited(LOG_WARN, "directory", "%u descriptors are held, more are ignored (DirectoryMax)", dir->conf.max);
+	log_limited(LOG_WARN, "directory", "%u descriptors are held, more are ignored (DescriptorMax)", dir->conf.max);
 	return false;
 }
 
