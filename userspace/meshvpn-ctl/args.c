@@ -6,8 +6,6 @@
 #include "ctl.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <stdio.h>
 #include <string.h>
 
 static const struct arg *arg_named(const struct verb *verb, const char *word, size_t len)

@@ -182,13 +182,13 @@ static u64 left_ms(const struct wait *w)
 	return w->until > now ? w->until - now : 0;
 }
 
-/* Is it as wanted (or is there no knowing)? */
+/* Is it as wanted, or anything will do, or is there no knowing? */
 static bool wait_over(struct wait *w)
 {
 	json_decref(w->status);
 	w->status = NULL;
 	w->failed = ctl_call_on(w->ctl, w->peer, CTL_CALL_MS, "status", NULL, &w->status);
-	return w->failed || !strcmp(js_text(w->status, "state"), w->state);
+	return w->failed || !w->state || !strcmp(js_text(w->status, "state"), w->state);
 }
 
 static int wait_event(void *arg, json_t *event)
@@ -230,7 +230,7 @@ static int status_when(const struct ctl *ctl, const char *state, json_t **status
 	*status = NULL;
 	if (ret)
 		return ret;
-	over = wait_over(&w) || !state;
+	over = wait_over(&w);
 	while (!over && left_ms(&w))
 		over = wait_round(&w);
 	control_disconnect(w.peer);
