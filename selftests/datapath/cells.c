@@ -489,7 +489,7 @@ TEST_F(relay, delete_link)
 
 struct traffic {
 	FIXTURE_DATA(relay) *self;
-	volatile bool stop;
+	bool stop;
 	u32 lanes;
 };
 
@@ -501,7 +501,7 @@ static void *pump(void *arg)
 	u64 counter;
 	u32 id, len;
 
-	for (counter = 4096; !t->stop; counter++) {
+	for (counter = 4096; !__atomic_load_n(&t->stop, __ATOMIC_RELAXED); counter++) {
 		id = CIRCUIT + counter % 8;
 		len = rig_cell(cell, &t->self->in, id, counter, t->self->circuit.kf[0], MV_LARGE, 1);
 		rig_send(d, 0, (u32)(counter % t->lanes), cell, len);
@@ -540,7 +540,7 @@ TEST_F(relay, changes_under_traffic)
 				;
 		}
 	}
-	t.stop = true;
+	__atomic_store_n(&t.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	EXPECT_LT(0, rig_relayed(self->d));
 }

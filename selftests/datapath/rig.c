@@ -445,6 +445,19 @@ void rig_packet(struct rig_dp *d, u32 device, const u8 *data, u32 len)
 		fprintf(stderr, "packet: %s\n", strerror(errno));
 }
 
+int rig_super(struct rig_dp *d, const u8 *data, u32 len)
+{
+	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP) };
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), one = 1, err = 0;
+
+	ll.sll_ifindex = (int)if_nametoindex(d->device_name);
+	if (fd < 0 || setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) ||
+	    sendto(fd, data, len, 0, (struct sockaddr *)&ll, sizeof(ll)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 static bool packet_came(void *arg)
 {
 	struct wait *w = arg;

@@ -96,6 +96,8 @@ int rig_tun(struct rig_dp *d, const char *name, u32 mtu, u32 queues, int *fds);
 /* Packets that the system sends into the device, and that come out of it. */
 void rig_packet(struct rig_dp *d, u32 device, const u8 *data, u32 len);
 u32 rig_packet_recv(struct rig_dp *d, u8 *data);
+/* One with a virtio-net header in front, as from a system that leaves cutting to the device. -errno */
+int rig_super(struct rig_dp *d, const u8 *data, u32 len);
 
 /* ---- a neighbour's side of a link ---- */
 

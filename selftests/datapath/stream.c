@@ -6,6 +6,7 @@
 #include <kselftest_harness.h>
 
 #include <arpa/inet.h>
+#include <linux/virtio_net.h>
 
 #include "rig.h"
 
@@ -341,6 +342,57 @@ TEST_F(stream, takeover)
 	len = make4(self->packet, 1000, far4, inner4, 4);
 	rig_packet(self->exit, DEVICE, self->packet, len);
 	expect_packet(_metadata, self, self->client, len);
+}
+
+/* A TCP superpacket: cut at one end, and at the other whatever number of packets, the same bytes. */
+TEST_F(stream, superpacket)
+{
+	const u32 bytes = 30000, mss = 1340;
+	struct virtio_net_hdr *v = (struct virtio_net_hdr *)self->packet;
+	u8 *ip = self->packet + sizeof(*v), *tcp = ip + 20;
+	u32 i, sum = 0, len, at = 0, packets = 0;
+
+	if (!rig_has(self->client, DATAPATH_DEVICE))
+		SKIP(return, "no device");
+	one_out(_metadata, self);
+	make4(ip, 40 + bytes, inner4, far4, 9);
+	memset(v, 0, sizeof(*v));
+	v->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	v->gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+	v->hdr_len = 40;
+	v->gso_size = mss;
+	v->csum_start = 20;
+	v->csum_offset = 16;
+	ip[9] = IPPROTO_TCP;
+	mv_put_be16(ip + 10, 0);
+	for (i = 0; i < 20; i += 2)
+		sum += mv_get_be16(ip + i);
+	mv_put_be16(ip + 10, (u16)~((sum & 0xffff) + (sum >> 16)));
+	memset(tcp, 0, 20);
+	mv_put_be16(tcp, 1111);
+	mv_put_be16(tcp + 2, 2222);
+	mv_put_be32(tcp + 4, 5000);
+	tcp[12] = 5 << 4;
+	tcp[13] = 0x10;
+	for (i = 12, sum = IPPROTO_TCP + 20 + bytes; i < 20; i += 2)
+		sum += mv_get_be16(ip + i);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	mv_put_be16(tcp + 16, (u16)sum);
+	ASSERT_EQ(0, rig_super(self->client, self->packet, sizeof(*v) + 40 + bytes));
+	while (at < bytes) {
+		len = rig_packet_recv(self->exit, self->got);
+		ASSERT_LT(40, len) TH_LOG("after %u bytes in %u packets", at, packets);
+		ASSERT_EQ(IPPROTO_TCP, self->got[9]);
+		ASSERT_EQ(len, mv_get_be16(self->got + 2));
+		ASSERT_EQ(5000 + at, mv_get_be32(self->got + 24));
+		ASSERT_EQ(0, memcmp(self->got + 40, tcp + 20 + at, len - 40));
+		at += len - 40;
+		packets++;
+	}
+	EXPECT_EQ(bytes, at);
+	/* it was worth it: they were joined again */
+	EXPECT_GT(bytes / mss, packets);
 }
 
 /* The device goes, and another comes. */
