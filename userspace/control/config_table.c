@@ -110,7 +110,7 @@ const struct config_key config_keys[] = {
 	TIME("Client", "StepTimeout", client.origin.step_ns, "10s", 10 * NSEC_PER_MSEC, HOURS, false, "For each step of building."),
 	TIME("Client", "RetransmitMin", client.origin.rto_min_ns, "60ms", NSEC_PER_MSEC, HOURS, false,
 	     "First retransmission of a building message, at least."),
-	TIME("Client", "RetransmitMax", client.origin.rto_max_ns, "600ms", NSEC_PER_MSEC, HOURS, false, "At most."),
+	TIME("Client", "RetransmitMax", client.origin.rto_max_ns, "600ms", NSEC_PER_MSEC, HOURS, false, "Pause between retransmissions, at most."),
 	TIME("Client", "SparePing", client.origin.ping_ns, "20s", NSEC_PER_SEC, HOURS, false, "Keeps a spare circuit alive."),
 	TIME("Client", "Silence", client.origin.silence_ns, "900ms", 10 * NSEC_PER_MSEC, HOURS, false,
 	     "A circuit under load that is silent for this long is given up."),
