@@ -90,20 +90,26 @@ static bool lost(const struct origin *o)
 static bool look(struct origin *o)
 {
 	struct datapath_circuit_info d;
+	bool received;
 	u64 sent;
 
 	if (datapath_circuit_get(o->c->dp, o->link, o->circuit, &d))
 		return false;
 	sent = d.tx_cells - o->tx_cells;
 	sent = sent > o->own ? sent - o->own : 0;
-	if (sent || d.rx_cells - o->rx_cells > o->answers)
+	received = d.rx_cells - o->rx_cells > o->answers;
+	if (sent || received)
 		o->traffic = now(o->c);
 	if (d.rx_cells != o->rx_cells)
 		heard(o, d.last_rx);
 	else if (sent && !o->waiting)
 		o->waiting = max64(o->looked, d.last_rx);
-	if (sent && o->waiting)
+	else if (o->receiving && !o->waiting)
+		/* a download that stopped sends nothing that could remain unanswered: ask */
+		o->waiting = d.last_rx;
+	if ((sent || o->receiving) && o->waiting)
 		o->load = true;
+	o->receiving = received;
 	if (d.rx_cells != o->rx_cells || sent)
 		look_again(o, LOOK_LOAD);
 	else
