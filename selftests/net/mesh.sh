@@ -57,13 +57,25 @@ mesh_role() {
 	esac
 }
 
-# mesh_write HOST: its configuration file
+# mesh_write HOST: its configuration file. Keys that may be repeated are put in front of those of
+# lab_config, in the order given.
 mesh_write() {
-	local role words=()
+	local role words=() once=() repeated=() w file i
 	role=$(mesh_role "$1")
-	[[ $role == client ]] || words=("Node.Address=$(address "$1")" "Node.Address=[$(address "$1" 6)]")
+	[[ $role == client ]] || words=("Node.Address=$(address "$1")" "Node.Address=$(address "$1" 6)")
 	mapfile -t -O ${#words[@]} words < <(printf '%s\n' "${mesh_conf[all]-}" "${mesh_conf[$role]-}" "${mesh_conf[$1]-}" | grep .)
-	lab_config "$1" "$role" "${words[@]}"
+	for w in "${words[@]}"; do
+		case ${w%%=*} in
+		Node.Address | Exit.Policy | Exit.Resolver | Client.Exit | Client.ExcludeRelay | Client.Destination) repeated+=("$w") ;;
+		*) once+=("$w") ;;
+		esac
+	done
+	file=$(lab_config "$1" "$role" "${once[@]}") || return
+	for ((i = ${#repeated[@]} - 1; i >= 0; i--)); do
+		w=${repeated[i]#*.}
+		sed -i "/^\[${repeated[i]%%.*}\]/a ${w%%=*} = ${w#*=}" "$file"
+	done
+	echo "$file"
 }
 
 # mesh_daemon HOST...: at the same time; returns when all are ready
@@ -97,7 +109,7 @@ spare_ready() { ctl "${1:-client}" '.circuits.spare > 0' status; }
 mesh_tell() {
 	local f
 	for f in "$LAB_DIR"/*/meshvpnd.log; do
-		sed "s|^|# ${f#"$LAB_DIR"/}: |" "$f" | tail -n "${1:-12}"
+		sed "s|^|# ${f#"$LAB_DIR"/}: |" "$f" | cut -c 1-200 | grep -v "node: " | tail -n "${1:-5}"
 	done
 }
 
