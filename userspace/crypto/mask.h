@@ -40,8 +40,7 @@ enum mask_kind {
 
 enum mask_use {
 	MASK_QUERY = 1,
-	MASK_LINK = 2,
-	MASK_HOP = 3,			/* in prologues only: hop handshakes travel inside cells */
+	MASK_LINK = 2,			/* hop handshakes travel inside cells */
 };
 
 /* Both ends' ids of one handshake, chosen by the initiator. */

@@ -67,9 +67,8 @@ bool offer_read(struct offer *o, bool named, const u8 *in, size_t len)
 
 size_t handshake_prologue(const struct node_id *responder, u8 out[64])
 {
-	memcpy(out, "meshvpn 1", 9);
-	out[9] = MASK_LINK;
-	out[10] = LINK_SUITE;
-	memcpy(out + 11, responder->b, NODE_ID_LEN);
-	return 11 + NODE_ID_LEN;
+	memcpy(out, "meshvpn 1link", 13);
+	out[13] = LINK_SUITE;
+	memcpy(out + 14, responder->b, NODE_ID_LEN);
+	return 14 + NODE_ID_LEN;
 }

@@ -30,7 +30,8 @@ size_t message_fragment(struct message_fragments *f, u8 *out, size_t room)
 	writer_le64(&w, f->m.txid);
 	writer_le16(&w, (u16)f->m.len);
 	writer_le16(&w, (u16)f->at);
-	writer_put(&w, f->m.data + f->at, take);
+	if (take)
+		writer_put(&w, f->m.data + f->at, take);
 	f->at += take;
 	f->done = f->at == f->m.len;
 	return writer_len(&w);
