@@ -299,9 +299,8 @@ void control_publish(struct control *control, json_t *event)
 		return;
 	}
 	control->stats.events++;
-	json_object_set_new(event, "schema", json_string("meshvpn.monitor/1"));
 	json_object_set_new(event, "time_unix", json_integer(time(NULL)));
-	envelope = json_pack("{s:o, s:b}", "parameters", event, "continues", 1);
+	envelope = json_pack("{s:o, s:b}", "parameters", control_titled("monitor", event), "continues", 1);
 	text = envelope ? control_dump(envelope, &len) : NULL;
 	if (text)
 		publish_text(control, text, len);

@@ -82,6 +82,8 @@ void reply_gone(struct control_reply *reply);
 /* json_dumps() with its length; free() it. */
 char *control_dump(const json_t *json, size_t *len);
 
+json_t *control_titled(const char *method, json_t *members);
+
 /* Brackets around what may close connections; the outermost frees them. */
 void control_enter(struct control *control);
 void control_leave(struct control *control);

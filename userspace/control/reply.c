@@ -33,6 +33,20 @@ char *control_dump(const json_t *json, size_t *len)
 	return text;
 }
 
+/* "schema" first, then what is in @members (stolen, may be NULL). */
+json_t *control_titled(const char *method, json_t *members)
+{
+	char schema[80];
+	json_t *titled;
+
+	snprintf(schema, sizeof(schema), "meshvpn.%s/1", method);
+	titled = json_pack("{s:s}", "schema", schema);
+	if (members)
+		json_object_update(titled, members);
+	json_decref(members);
+	return titled;
+}
+
 /* ---- parameters ---- */
 
 const char *control_param_string(const json_t *params, const char *name)
@@ -170,12 +184,9 @@ static bool request_read(const json_t *request, const char **method, json_t **pa
 
 static void subscribe(struct conn *c, const struct control_method *m)
 {
-	char schema[80];
-
-	snprintf(schema, sizeof(schema), "meshvpn.%s/1", m->name);
 	c->subscribed = true;
 	c->control->subscribed++;
-	conn_send_json(c, json_pack("{s:{s:s, s:s}, s:b}", "parameters", "schema", schema, "event", "hello",
+	conn_send_json(c, json_pack("{s:o, s:b}", "parameters", control_titled(m->name, json_pack("{s:s}", "event", "hello")),
 				    "continues", 1), true);
 }
 
@@ -314,14 +325,10 @@ static void reply_send(struct control_reply *reply, json_t *envelope, bool last)
 
 static json_t *reply_wrap(const struct control_reply *reply, json_t *result, bool continues)
 {
-	char schema[80];
+	json_t *parameters = control_titled(reply->method->name, result);
 
-	if (!result)
-		result = json_object();
-	snprintf(schema, sizeof(schema), "meshvpn.%s/1", reply->method->name);
-	json_object_set_new(result, "schema", json_string(schema));
-	return continues ? json_pack("{s:o, s:b}", "parameters", result, "continues", 1) :
-			   json_pack("{s:o}", "parameters", result);
+	return continues ? json_pack("{s:o, s:b}", "parameters", parameters, "continues", 1) :
+			   json_pack("{s:o}", "parameters", parameters);
 }
 
 void control_reply_ok(struct control_reply *reply, json_t *result)

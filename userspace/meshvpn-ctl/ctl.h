@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <meshvpn/types.h>
 
 #include <control/client.h>
@@ -73,7 +74,7 @@ static inline bool verb_is_end(const struct verb *v)
 const struct object *object_find(const char *word, bool *ambiguous);
 const struct verb *verb_find(const struct object *object, const char *word, bool *ambiguous);
 /* "meshvpn-ctl help [OBJECT [VERB]]". @verb NULL: all of the object. */
-void help_all(void);
+void help_all(FILE *f);
 void help_object(const struct object *object, const struct verb *verb);
 /* Words that may follow @words, for completions. */
 int complete(const struct ctl *ctl, int argc, char **argv);

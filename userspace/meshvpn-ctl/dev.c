@@ -21,13 +21,14 @@ static void device_item(const struct ctl *ctl, const json_t *d)
 static void datapath_item(const struct ctl *ctl, const json_t *r)
 {
 	char *caps = js_join(r, "datapath.caps", " ");
+	u32 lanes = (u32)js_u64(r, "datapath.lanes");
 
 	printf("datapath ");
 	tone(ctl, TONE_NAME, "%s", js_text(r, "datapath.name"));
-	printf(": %u lanes%s%s (%s)\n", (u32)js_u64(r, "datapath.lanes"), js_has(r, "datapath.io") ? ", " : "",
+	printf(": %u lane%s%s%s (%s)\n", lanes, lanes == 1 ? "" : "s", js_has(r, "datapath.io") ? ", " : "",
 	       js_text(r, "datapath.io"), js_text(r, "datapath.why"));
 	printf("    can: %s\n", caps);
-	printf("    holds: %u devices, %u links, %u sessions, %u circuits\n", (u32)js_u64(r, "objects.devices"),
+	printf("    holds: devices %u, links %u, sessions %u, circuits %u\n", (u32)js_u64(r, "objects.devices"),
 	       (u32)js_u64(r, "objects.links"), (u32)js_u64(r, "objects.sessions"), (u32)js_u64(r, "objects.circuits"));
 	free(caps);
 }
@@ -47,7 +48,7 @@ static void traffic_table(const struct ctl *ctl, const json_t *t)
 	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		table_cell(&table, TONE_NONE, "%s", rows[i][0]);
 		table_cell(&table, TONE_NONE, "%s", unit_count(js_u64(t, rows[i][1]), count));
-		table_cell(&table, TONE_NONE, "%s", rows[i][2] ? unit_bytes(js_u64(t, rows[i][2]), bytes) : "");
+		table_cell(&table, TONE_NONE, "%s", rows[i][2] ? unit_bytes(js_u64(t, rows[i][2]), bytes) : "-");
 	}
 	table_end(ctl, &table);
 }

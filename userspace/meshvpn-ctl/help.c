@@ -61,12 +61,12 @@ void help_object(const struct object *object, const struct verb *only)
 	}
 }
 
-void help_all(void)
+void help_all(FILE *f)
 {
 	const struct object *o;
 	const struct verb *v;
 
-	printf("usage: meshvpn-ctl [OPTIONS] OBJECT [VERB] [ARGS]      (names may be abbreviated)\n\n");
+	fprintf(f, "usage: meshvpn-ctl [OPTIONS] OBJECT [VERB] [ARGS]      (names may be abbreviated)\n\n");
 	for (o = ctl_objects; o->name; o++) {
 		char verbs[80] = "";
 
@@ -75,9 +75,9 @@ void help_all(void)
 
 			snprintf(verbs + len, sizeof(verbs) - len, "%s%s", len ? "|" : "", v->name);
 		}
-		printf("  %-11s %-26s %s\n", o->name, verbs, o->summary);
+		fprintf(f, "  %-11s %-26s %s\n", o->name, verbs, o->summary);
 	}
-	printf("\nmeshvpn-ctl OBJECT help, meshvpn-ctl OBJECT VERB help\n\n%s%s", options, exits);
+	fprintf(f, "\nmeshvpn-ctl OBJECT help, meshvpn-ctl OBJECT VERB help\n\n%s%s", options, exits);
 }
 
 /* ---- completions ---- */

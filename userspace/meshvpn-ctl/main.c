@@ -197,9 +197,11 @@ static int object_run(const struct ctl *ctl, const struct object *o, int argc, c
 {
 	const struct verb *v = o->verbs;
 	bool ambiguous;
+	char hint[64];
 	json_t *args;
 	int ret;
 
+	snprintf(hint, sizeof(hint), "meshvpn-ctl %s help", o->name);
 	if (argc && is_help(argv[0])) {
 		help_object(o, NULL);
 		return CTL_OK;
@@ -207,7 +209,7 @@ static int object_run(const struct ctl *ctl, const struct object *o, int argc, c
 	if (v->name && argc && argv[0][0] != '-') {
 		v = verb_find(o, argv[0], &ambiguous);
 		if (!v)
-			return ctl_fail(ctl, CTL_USAGE, "usage", "see meshvpn-ctl OBJECT help", "%s %s: %s", o->name, argv[0],
+			return ctl_fail(ctl, CTL_USAGE, "usage", hint, "%s %s: %s", o->name, argv[0],
 					ambiguous ? "stands for several verbs" : "there is no such verb");
 		argc--;
 		argv++;
@@ -230,7 +232,7 @@ static int words_run(const struct ctl *ctl, int argc, char **argv)
 	bool ambiguous;
 
 	if (!argc) {
-		help_all();
+		help_all(stderr);
 		return CTL_USAGE;
 	}
 	if (is_help(argv[0]) && argc > 1) {
@@ -238,7 +240,7 @@ static int words_run(const struct ctl *ctl, int argc, char **argv)
 		memmove(argv, argv + 1, (size_t)(argc - 1) * sizeof(*argv));
 		argv[argc - 1] = (char *)"help";
 	} else if (is_help(argv[0])) {
-		help_all();
+		help_all(stdout);
 		return CTL_OK;
 	}
 	if (one_of(argv[0], "-V", "-version", "--version")) {
