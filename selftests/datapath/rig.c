@@ -421,7 +421,7 @@ int rig_device(struct rig_dp *d, u32 id, enum datapath_role role, u32 mtu)
 	struct datapath_device device = { .id = id, .role = role, .mtu = mtu };
 	int err;
 
-	snprintf(device.name, sizeof(device.name), "mv%u", d->index);
+	snprintf(device.name, sizeof(device.name), "mv%u-%u", d->index, id % 1000);
 	if (rig_has(d, DATAPATH_DEVICE)) {
 		device.queues = d->kind->lanes;
 		err = rig_tun(d, device.name, mtu + 100, device.queues, device.fds);

@@ -395,6 +395,48 @@ TEST_F(stream, superpacket)
 	EXPECT_GT(bytes / mss, packets);
 }
 
+/* A node that is client and exit at once has two devices. */
+TEST_F(stream, two_devices)
+{
+	static const u8 mine[4] = { 198, 18, 7, 7 };
+	struct datapath_session s = { .id = 9, .device = 4, .has4 = true };
+	struct datapath_device device = { .id = 4 };
+	struct datapath_circuit c = self->at_exit;
+	int first = self->client->device_fd, second;
+	u8 payload[400] = { 0 }, cell[RIG_PACKET];
+	char name[16];
+	struct rig_link link;
+	u32 len, i;
+
+	one_out(_metadata, self);
+	memcpy(name, self->client->device_name, sizeof(name));
+	memcpy(s.inner4, mine, 4);
+	ASSERT_EQ(0, rig_device(self->client, 4, DATAPATH_ROLE_EXIT, MTU));
+	second = self->client->device_fd;
+	ASSERT_EQ(0, rig_link(self->client, 5, 0, &link));
+	ASSERT_EQ(0, datapath_session_apply(self->client->dp, DATAPATH_NEW, &s));
+	c.link = s.link = 5;
+	c.circuit = s.circuit = 55;
+	c.session = 9;
+	ASSERT_EQ(0, datapath_circuit_apply(self->client->dp, DATAPATH_NEW, &c));
+	ASSERT_EQ(0, datapath_session_apply(self->client->dp, DATAPATH_SET, &s));
+	for (i = 0; i < 5; i++) {
+		make4(payload + 4, 60, mine, far4, (u8)i);
+		len = rig_payload_cell(cell, &link, 55, 4096 + i, c.kf[0], MV_LARGE, payload, sizeof(payload));
+		rig_send(self->client, 0, 55 % variant->kind.lanes, cell, len);
+		make4(self->packet, 60, mine, far4, (u8)i);
+		expect_packet(_metadata, self, self->client, 60);
+		rig_packet(self->client, 4, self->packet, make4(self->packet, 700, far4, mine, 1));
+		EXPECT_EQ(mv_class_cell(MV_LARGE), rig_recv(self->client, 0, self->got));
+	}
+	ASSERT_EQ(0, datapath_device_apply(self->client->dp, DATAPATH_DEL, &device));
+	if (second >= 0)
+		close(second);
+	self->client->device_fd = first;
+	memcpy(self->client->device_name, name, sizeof(name));
+	one_out(_metadata, self);
+}
+
 /* The device goes, and another comes. */
 TEST_F(stream, device_again)
 {

@@ -41,6 +41,7 @@ struct dp_device {
 	struct datapath_prefix *prefixes;	/* longest first */
 	struct list exits;
 	u32 workers;
+	u32 slot;				/* the user datapath's number for it */
 	bool pool_ready[DATAPATH_LANES_MAX];
 	struct reassembly_pool pools[DATAPATH_LANES_MAX];
 };

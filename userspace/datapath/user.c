@@ -5,8 +5,9 @@
  * of each worker and one eventfd.
  */
 #include "impl.h"
-#include "worker.h"
+#include "reader.h"
 
+#include <base/log.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -14,18 +15,24 @@
 
 #define REASSEMBLY_BUFFERS 2048		/* per device and worker */
 
+/* What becomes of a device in the batch being applied is done when the workers run again. */
+struct user_device {
+	u32 id;				/* 0: free */
+	bool came;
+	u32 queues;
+	int fds[DATAPATH_LANES_MAX];
+	struct reader *readers[DATAPATH_LANES_MAX];
+	u32 gone_count;			/* queues of the one before, to be closed */
+	int gone[DATAPATH_LANES_MAX];
+};
+
 struct user {
 	struct datapath dp;
 	struct table table;
 	struct user_gate gate;
 	struct worker workers[DATAPATH_LANES_MAX];
 	u32 next;			/* worker whose ring is emptied next */
-	/* devices that came and went in the batch being applied */
-	u32 device;
-	bool device_changed;
-	int device_fds[DATAPATH_LANES_MAX];
-	int gone[2 * DATAPATH_LANES_MAX];
-	u32 gone_count;
+	struct user_device devices[WORKER_DEVICES];
 };
 
 struct user_gate *user_gate(struct user *user)
@@ -50,62 +57,99 @@ static struct user *user_of(const struct datapath *dp)
 
 /* ---- devices ---- */
 
+static void device_came(struct user *u, struct dp_device *d)
+{
+	u32 slot = 0;
+
+	while (u->devices[slot].id)	/* too_many_devices() has looked */
+		slot++;
+	d->slot = slot;
+	u->devices[slot].id = d->id;
+	u->devices[slot].came = true;
+	u->devices[slot].queues = d->queues;
+	memcpy(u->devices[slot].fds, d->fds, sizeof(d->fds));
+}
+
+/* Called for what came before it is called for what went, so that a slot is used once a batch. */
 static void device_changed(void *arg, struct dp_device *d, bool gone)
 {
 	struct user *u = arg;
-	u32 i;
+	struct user_device *ud;
 
 	if (!gone) {
-		u->device = d->id;
-		memcpy(u->device_fds, d->fds, sizeof(u->device_fds));
-		u->device_changed = true;
+		device_came(u, d);
 		return;
 	}
-	for (i = 0; i < d->queues; i++)
-		if (u->gone_count < sizeof(u->gone) / sizeof(u->gone[0]))
-			u->gone[u->gone_count++] = d->fds[i];
-	if (u->device != d->id)
-		return;
-	u->device = DATAPATH_NO_ID;
-	u->device_changed = true;
+	ud = &u->devices[d->slot];
+	ud->id = DATAPATH_NO_ID;
+	ud->gone_count = d->queues;
+	memcpy(ud->gone, d->fds, sizeof(ud->gone));
 }
 
-/* Workers take their queues of the new device, or leave those of the old one, which are closed. */
-static void settle_devices(struct user *u)
+/* The first device: workers take their queues of it, or leave those of the old one. */
+static void settle_first(struct user *u, struct user_device *d)
 {
 	u32 i;
 
-	if (u->device_changed) {
-		for (i = 0; i < u->table.workers; i++)
-			worker_device_ask(&u->workers[i], u->device,
-					  u->device ? u->device_fds[i] : -1);
-		for (i = 0; i < u->table.workers; i++)
-			worker_device_wait(&u->workers[i]);
-	}
-	u->device_changed = false;
-	for (i = 0; i < u->gone_count; i++)
-		close(u->gone[i]);
-	u->gone_count = 0;
+	for (i = 0; i < u->table.workers; i++)
+		worker_device_ask(&u->workers[i], d->id, d->id && i < d->queues ? d->fds[i] : -1);
+	for (i = 0; i < u->table.workers; i++)
+		worker_device_wait(&u->workers[i]);
 }
 
-/* The worker's I/O has one TUN queue, so there is one device at a time. */
-static bool second_device(struct user *u, const struct datapath_op *ops, u32 count, u32 *failed)
+static void settle_other(struct user *u, struct user_device *d, u32 slot)
+{
+	u32 i;
+
+	for (i = 0; i < d->gone_count; i++) {
+		reader_free(d->readers[i]);
+		d->readers[i] = NULL;
+	}
+	for (i = 0; d->came && d->id && i < d->queues; i++) {
+		d->readers[i] = reader_new(&u->workers[i % u->table.workers], d->id, slot, d->fds[i]);
+		if (!d->readers[i])
+			log_error("datapath", "no thread for a queue of device %u", d->id);
+	}
+}
+
+static void settle_devices(struct user *u)
+{
+	u32 slot, i;
+
+	for (slot = 0; slot < WORKER_DEVICES; slot++) {
+		struct user_device *d = &u->devices[slot];
+
+		if (!d->came && !d->gone_count)
+			continue;
+		if (slot)
+			settle_other(u, d, slot);
+		else
+			settle_first(u, d);
+		for (i = 0; i < d->gone_count; i++)
+			close(d->gone[i]);
+		d->came = false;
+		d->gone_count = 0;
+	}
+}
+
+/* More devices than there are slots (one that goes in the same batch still has its), or more queues of a further one than workers? */
+static int check_devices(struct user *u, const struct datapath_op *ops, u32 count, u32 *failed)
 {
 	u32 devices = u->table.devices.count, i;
 
 	for (i = 0; i < count; i++) {
-		if (ops[i].object != DATAPATH_OBJ_DEVICE)
+		const struct datapath_device *d = ops[i].device;
+
+		if (ops[i].object != DATAPATH_OBJ_DEVICE || ops[i].verb != DATAPATH_NEW)
 			continue;
-		if (ops[i].verb == DATAPATH_DEL)
-			devices -= devices > 0;
-		else if (ops[i].verb == DATAPATH_NEW && !table_device(&u->table, ops[i].device->id) &&
-			 devices++) {
-			if (failed)
-				*failed = i;
-			return true;
-		}
+		if (failed)
+			*failed = i;
+		if (d->queues > u->table.workers)
+			return -EINVAL;
+		if (devices++ == WORKER_DEVICES)
+			return -ENOSPC;
 	}
-	return false;
+	return 0;
 }
 
 /* ---- datapath.h ---- */
@@ -113,14 +157,18 @@ static bool second_device(struct user *u, const struct datapath_op *ops, u32 cou
 static void user_close(struct datapath *dp)
 {
 	struct user *u = user_of(dp);
-	u32 i;
+	u32 i, k;
 
+	for (i = 0; i < WORKER_DEVICES; i++)
+		for (k = 0; k < DATAPATH_LANES_MAX; k++)
+			reader_free(u->devices[i].readers[k]);
 	atomic_store(&u->gate.stop, true);
 	for (i = 0; i < u->table.workers; i++)
 		worker_stop(&u->workers[i]);
 	table_fini(&u->table);
-	for (i = 0; i < u->gone_count; i++)
-		close(u->gone[i]);
+	for (i = 0; i < WORKER_DEVICES; i++)
+		for (k = 0; k < u->devices[i].gone_count; k++)
+			close(u->devices[i].gone[k]);
 	for (i = 0; i < u->table.workers; i++)
 		worker_free(&u->workers[i]);
 	if (u->gate.event_fd >= 0)
@@ -212,10 +260,10 @@ static int user_dispatch(struct datapath *dp, u32 budget)
 static int user_apply(struct datapath *dp, const struct datapath_op *ops, u32 count, u32 *failed)
 {
 	struct user *u = user_of(dp);
-	int err;
+	int err = check_devices(u, ops, count, failed);
 
-	if (second_device(u, ops, count, failed))
-		return -ENOSPC;
+	if (err)
+		return err;
 	workers_pause(u);
 	err = table_apply(&u->table, ops, count, failed);
 	workers_resume(u);

@@ -20,6 +20,7 @@ enum message_kind {
 	MESSAGE_CELL,			/* a datagram that the reader owns */
 	MESSAGE_PACKET,			/* an inner packet for a circuit of the reader's */
 	MESSAGE_SEND,			/* a super-packet to leave from the reader's socket */
+	MESSAGE_TUN,			/* a packet from a device, @link */
 };
 
 struct message {
@@ -150,24 +151,44 @@ static void raise_control(struct worker *w)
 
 /* ---- to other workers ---- */
 
-static struct message *message_reserve(struct worker *w, u32 to, u32 len)
+/* Room in the ring in which sender @from, who calls this, writes to @to. */
+static struct message *ring_message(struct worker *to, u32 from, u32 len)
 {
-	struct worker *other = user_worker(w->user, to);
-	struct ring *r = atomic_load_explicit(&other->in[w->index], memory_order_relaxed);
+	struct ring *r = atomic_load_explicit(&to->in[from], memory_order_relaxed);
 	struct message *m;
 
 	if (!r) {
 		r = ring_new(WORKER_RING);
 		if (!r)
 			return NULL;
-		atomic_store_explicit(&other->in[w->index], r, memory_order_release);
+		atomic_store_explicit(&to->in[from], r, memory_order_release);
 	}
 	m = ring_reserve(r, (u32)sizeof(*m) + len);
-	if (!m)
-		return NULL;
-	m->len = len;
-	w->wake |= 1ULL << to;
+	if (m)
+		m->len = len;
 	return m;
+}
+
+static struct message *message_reserve(struct worker *w, u32 to, u32 len)
+{
+	struct message *m = ring_message(user_worker(w->user, to), w->index, len);
+
+	if (m)
+		w->wake |= 1ULL << to;
+	return m;
+}
+
+bool worker_tun(struct worker *w, u32 slot, u32 device, const u8 *data, u32 len)
+{
+	struct message *m = ring_message(w, DATAPATH_LANES_MAX + slot, len);
+
+	if (!m)
+		return false;
+	m->kind = MESSAGE_TUN;
+	m->link = device;
+	memcpy(m->data, data, len);
+	ring_commit(atomic_load_explicit(&w->in[DATAPATH_LANES_MAX + slot], memory_order_relaxed));
+	return true;
 }
 
 static void message_commit(struct worker *w, u32 to)
@@ -242,6 +263,14 @@ static void take_send(struct worker *w, struct message *m)
 	io_send(w->io, &m->endpoint, buffer, buffer, m->len, m->segment);
 }
 
+static void take_tun(struct worker *w, struct message *m)
+{
+	struct dp_device *d = table_device(user_table(w->user), m->link);
+
+	if (d)
+		core_tun(w->core, now(), d, m->data, m->len);
+}
+
 static void take_message(struct worker *w, struct message *m)
 {
 	switch (m->kind) {
@@ -254,14 +283,17 @@ static void take_message(struct worker *w, struct message *m)
 	case MESSAGE_SEND:
 		take_send(w, m);
 		break;
+	case MESSAGE_TUN:
+		take_tun(w, m);
+		break;
 	}
 }
 
 static void take_messages(struct worker *w)
 {
-	u32 i, n, len, workers = user_table(w->user)->workers;
+	u32 i, n, len;
 
-	for (i = 0; i < workers; i++) {
+	for (i = 0; i < DATAPATH_LANES_MAX + WORKER_DEVICES; i++) {
 		struct ring *r = atomic_load_explicit(&w->in[i], memory_order_acquire);
 		struct message *m;
 
@@ -278,15 +310,16 @@ static void take_messages(struct worker *w)
 
 static void join_write(void *arg, const struct iovec *iov, u32 count, u32 packets)
 {
-	struct worker *w = arg;
-	struct dp_device *d = table_device(user_table(w->user), w->device);
+	struct worker_join *j = arg;
+	struct worker *w = j->worker;
+	struct dp_device *d = table_device(user_table(w->user), j->device);
 
 	if (!d || !d->queues) {
 		count_add(w->core->stats.drops[DROP_DEVICE], packets);
 		return;
 	}
-	/* fewer queues than workers: any queue takes packets from anybody */
-	if (w->index < d->queues ? io_tun_write(w->io, iov, count) :
+	/* any queue takes packets from anybody, if there are fewer than workers */
+	if (!j->slot && w->index < d->queues ? io_tun_write(w->io, iov, count) :
 				   writev(d->fds[w->index % d->queues], iov, (int)count) < 0)
 		count_add(w->core->stats.drops[DROP_DEVICE], packets);
 }
@@ -295,17 +328,23 @@ static void deliver(void *arg, struct dp_device *device, const u8 *packet, u32 l
 {
 	struct worker *w = arg;
 
-	if (likely(device->id == w->device))
-		offload_join_add(w->join, packet, len, stable);
-	else
+	if (unlikely(!device->slot && device->id != w->device)) {
 		core_drop(w->core, DROP_DEVICE);
+		return;
+	}
+	w->joins[device->slot].device = device->id;
+	w->joined |= 1U << device->slot;
+	offload_join_add(w->joins[device->slot].join, packet, len, stable);
 }
 
 static void deliver_flush(void *arg)
 {
 	struct worker *w = arg;
+	u32 i;
 
-	offload_join_flush(w->join);
+	for (i = 0; w->joined; i++, w->joined >>= 1)
+		if (w->joined & 1)
+			offload_join_flush(w->joins[i].join);
 }
 
 void worker_device_ask(struct worker *w, u32 device, int fd)
@@ -331,7 +370,7 @@ static void change_device(struct worker *w)
 
 	if (asked == atomic_load(&w->device_done))
 		return;
-	offload_join_flush(w->join);
+	deliver_flush(w);
 	if (io_tun_set(w->io, fd))
 		log_error("datapath", "worker %u cannot watch its TUN queue", w->index);
 	w->device = device;
@@ -476,11 +515,12 @@ static int start_thread(struct worker *w)
 int worker_start(struct worker *w, struct user *user, u32 index)
 {
 	struct table *t = user_table(user);
-	struct offload_join_conf join = { .uso = kernel_has_uso(), .write = join_write, .arg = w };
+	struct offload_join_conf join = { .uso = kernel_has_uso(), .write = join_write };
 	struct io_conf conf = {
 		.socket = t->conf.sockets[index], .tun = -1, .no_io_uring = t->conf.no_io_uring,
 	};
-	int err;
+	int err = 0;
+	u32 i;
 
 	w->user = user;
 	w->index = index;
@@ -490,7 +530,12 @@ int worker_start(struct worker *w, struct user *user, u32 index)
 	if (!w->up || !w->core)
 		return -ENOMEM;
 	t->cores[index] = w->core;
-	err = offload_join_new(&w->join, &join);
+	for (i = 0; i < WORKER_DEVICES && !err; i++) {
+		w->joins[i].worker = w;
+		w->joins[i].slot = i;
+		join.arg = &w->joins[i];
+		err = offload_join_new(&w->joins[i].join, &join);
+	}
 	if (!err)
 		err = io_new(&w->io, &conf, &io_ops, w);
 	return err ? err : start_thread(w);
@@ -510,10 +555,11 @@ void worker_free(struct worker *w)
 	u32 i;
 
 	core_free(w->core);
-	if (w->join)
-		offload_join_free(w->join);
+	for (i = 0; i < WORKER_DEVICES; i++)
+		if (w->joins[i].join)
+			offload_join_free(w->joins[i].join);
 	io_free(w->io);
-	for (i = 0; i < DATAPATH_LANES_MAX; i++)
+	for (i = 0; i < DATAPATH_LANES_MAX + WORKER_DEVICES; i++)
 		ring_free(atomic_load(&w->in[i]));
 	ring_free(w->up);
 }

@@ -17,7 +17,17 @@
 #define WORKER_RING (1U << 20)		/* between workers, made when first used */
 #define WORKER_UP_RING (1U << 21)	/* to the control thread */
 
+#define WORKER_DEVICES 4		/* the first is read by io, others by readers (reader.h) */
+
 struct user;
+struct worker;
+
+/* Packets on their way to a device. */
+struct worker_join {
+	struct worker *worker;
+	u32 slot, device;
+	struct offload_join *join;
+};
 
 struct worker {
 	struct user *user;
@@ -26,13 +36,15 @@ struct worker {
 	bool started, entered;
 	struct io *io;
 	struct core *core;
-	struct offload_join *join;
+	struct worker_join joins[WORKER_DEVICES];
+	u32 joined;			/* bits of slots with packets since the last flush */
 	u32 device;			/* id of the device whose queue io has, 0: none */
 	u64 wake;			/* workers to be woken after the batch */
 	bool raised;			/* the control thread is to be woken after the batch */
 	/* from others */
 	_Atomic u32 busy;		/* futex */
-	_Atomic(struct ring *) in[DATAPATH_LANES_MAX];	/* by sender */
+	/* by sender: workers, then readers by slot */
+	_Atomic(struct ring *) in[DATAPATH_LANES_MAX + WORKER_DEVICES];
 	struct ring *up;
 	_Atomic u32 device_want;	/* what the control thread wants device to be */
 	_Atomic int tun_want;
@@ -66,6 +78,9 @@ void worker_free(struct worker *w);
 /* Give a worker the queue of another device, or none (0, -1); worker_device_wait() then waits. */
 void worker_device_ask(struct worker *w, u32 device, int fd);
 void worker_device_wait(struct worker *w);
+
+/* A packet read from another queue than io's, by the reader of @slot. False: no room now. */
+bool worker_tun(struct worker *w, u32 slot, u32 device, const u8 *data, u32 len);
 
 /* Keep all workers out of the table, and let them in again. Control thread. */
 void workers_pause(struct user *user);
