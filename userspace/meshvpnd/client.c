@@ -102,7 +102,8 @@ static void op_outcome(void *arg, const struct peer *peer, u32 hop, enum client_
 
 static void netd_failed(struct daemon *d, const char *what, int ret)
 {
-	if (ret)
+	/* that it ended has been said */
+	if (ret && !d->helper_gone)
 		log_limited(LOG_ERROR, "client", "%s: %s", what, netd_error(d->netd)[0] ? netd_error(d->netd) : strerror(-ret));
 }
 

@@ -37,6 +37,7 @@ struct daemon {
 
 	/* start.c */
 	struct netd *netd;
+	bool helper_gone;
 	struct sandbox_user user;
 	gid_t control_gid;
 	u32 lanes;

@@ -82,6 +82,7 @@ static void helper_died(struct watch *w, u32 events)
 		return;
 	log_error("netd", "the privileged helper ended; stopping, because routes can be kept right no more");
 	loop_del(d->loop, w);
+	d->helper_gone = true;
 	d->status = 1;
 	loop_quit(d->loop);
 }
@@ -166,7 +167,7 @@ static int as_root(struct daemon *d)
 	if (!ret)
 		ret = methods_open(d);
 	if (!ret)
-		ret = say(sandbox_harden(), "forbid core dumps");
+		ret = say(sandbox_harden(), "lock memory and forbid core dumps");
 	if (!ret)
 		ret = say(sandbox_drop(&d->user, d->control_gid == d->user.gid ? 0 : d->control_gid), "drop privileges");
 	return ret;

@@ -9,6 +9,7 @@
 #include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -19,6 +20,13 @@
 
 #define DEFAULT_USER "_meshvpn"
 #define FALLBACK_USER "nobody"
+
+/* Sanitizers make system calls of their own and map terabytes. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZER 1
+#else
+#define SANITIZER 0
+#endif
 
 static int user_get(struct sandbox_user *user, const char *name)
 {
@@ -117,7 +125,8 @@ int sandbox_harden(void)
 	if (setrlimit(RLIMIT_CORE, &none) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		return -errno;
 	/* keys and io_uring's buffers; refused to others than root, who keep what they have */
-	setrlimit(RLIMIT_MEMLOCK, &locked);
+	if (!setrlimit(RLIMIT_MEMLOCK, &locked) && !SANITIZER && mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
+		return -errno;
 	return 0;
 }
 
@@ -212,12 +221,6 @@ static int add_rules(scmp_filter_ctx ctx, u32 action, const char *const *names, 
 	}
 	return 0;
 }
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZER 1
-#else
-#define SANITIZER 0
-#endif
 
 int sandbox_seccomp(void)
 {

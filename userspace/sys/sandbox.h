@@ -25,7 +25,10 @@ int sandbox_group_find(gid_t *gid, const char *name);
  */
 int sandbox_directory(const char *path, const struct sandbox_user *user, mode_t mode);
 
-/* No core dumps, no ptrace by others; a generous limit of locked memory while that is allowed. */
+/*
+ * No core dumps, no ptrace by others, and (as root, who may) nothing of this process is ever
+ * written to swap: keys stand in many places of the engines.
+ */
 int sandbox_harden(void);
 
 /*
