@@ -44,6 +44,8 @@ void conn_close(struct conn *c)
 	if (c->dead)
 		return;
 	c->dead = true;
+	/* close() alone leaves it there when a child process has inherited it */
+	epoll_ctl(control->epoll, EPOLL_CTL_DEL, c->fd, NULL);
 	close(c->fd);
 	if (c->subscribed)
 		control->subscribed--;
