@@ -31,17 +31,18 @@ static const struct control_method table[] = {
 	{ 0 },
 };
 
-/* The folder of the socket, if it is one of ours under /run. */
+/*
+ * The folder of the socket. It stays root's, although we then cannot remove the socket at the end
+ * (the next start replaces it): the helper keeps its journal there and must be able to trust it.
+ */
 static void folder_make(struct daemon *d)
 {
 	char path[sizeof(d->conf.control_socket)];
-	char *slash;
 
 	strcpy(path, d->conf.control_socket);
-	slash = strrchr(path, '/');
-	*slash = 0;
-	if (*path && !mkdir(path, 0755) && chown(path, d->user.uid, d->user.gid))
-		log_warn("control", "cannot give %s to %s: %s", path, d->user.name, strerror(errno));
+	*strrchr(path, '/') = 0;
+	if (*path && mkdir(path, 0755) && errno != EEXIST)
+		log_warn("control", "cannot make %s: %s", path, strerror(errno));
 }
 
 int methods_open(struct daemon *d)

@@ -278,4 +278,24 @@ TEST(the_manual_names_every_key)
 	free(text);
 }
 
+/* From the top of the tree, as make does; elsewhere there is nothing to compare. */
+TEST(the_manual_in_the_tree_is_this_one)
+{
+	static char tree[1 << 17];
+	char *text = NULL;
+	size_t len, n;
+	FILE *f = fopen("Documentation/man/meshvpnd.conf.5", "r");
+
+	if (!f)
+		SKIP(return, "not at the top of the tree");
+	n = fread(tree, 1, sizeof(tree) - 1, f);
+	fclose(f);
+	f = open_memstream(&text, &len);
+	ASSERT_NE(NULL, f);
+	config_manual(f);
+	fclose(f);
+	EXPECT_TRUE(n == len && !memcmp(tree, text, n)) TH_LOG("run: build/meshvpnd --config-manual >Documentation/man/meshvpnd.conf.5");
+	free(text);
+}
+
 TEST_HARNESS_MAIN
