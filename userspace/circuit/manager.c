@@ -160,6 +160,19 @@ static void spare_dead(struct leg *leg, const struct origin_failure *why)
 	}
 }
 
+/* What the relay before says of one that it cannot reach is no refusal of that one. */
+static enum client_outcome outcome_of(const struct origin_failure *why)
+{
+	switch (why->refusal) {
+	case REFUSAL_NONE:
+	case REFUSAL_TIMEOUT:
+	case REFUSAL_UNREACHABLE:
+		return CLIENT_HOP_FAILED;
+	default:
+		return CLIENT_HOP_REFUSED;
+	}
+}
+
 static void dead(void *arg, struct origin *o, const struct origin_failure *why)
 {
 	struct leg *leg = arg;
@@ -173,8 +186,7 @@ static void dead(void *arg, struct origin *o, const struct origin_failure *why)
 		cl->medium_until = now(cl->c) + MEDIUM_NS;
 	if (!wanted && why->state < ORIGIN_READY) {
 		cl->stats.build_failed++;
-		client_outcome_tell(cl, &path[why->hop], why->hop,
-				    why->refusal ? CLIENT_HOP_REFUSED : CLIENT_HOP_FAILED);
+		client_outcome_tell(cl, &path[why->hop], why->hop, outcome_of(why));
 		if (!s || !s->lost)
 			failed(cl);
 	}

@@ -473,6 +473,7 @@ int origin_bind(struct origin *o, const struct bind_request *request)
 {
 	u8 data[WIRE_TOKEN_MAX + 128];
 	struct writer w = writer_of(data, sizeof(data));
+	u64 limit = o->conf.step_ns;
 
 	if (o->state != ORIGIN_READY)
 		return -EINVAL;
@@ -481,7 +482,10 @@ int origin_bind(struct origin *o, const struct bind_request *request)
 	o->state = ORIGIN_BIND;
 	timer_cancel(o->c->ts, &o->watch);
 	wire_bind_write(&w, &o->request);
-	step_begin(o, MESSAGE_BIND, &w, o->conf.step_ns, origin_rto(o));
+	/* flows wait for a takeover, and another spare may do better */
+	if (request->takeover && limit > o->conf.takeover_ns)
+		limit = o->conf.takeover_ns;
+	step_begin(o, MESSAGE_BIND, &w, limit, origin_rto(o));
 	sodium_memzero(data, sizeof(data));
 	return 0;
 }
@@ -548,6 +552,7 @@ static void conf_settle(struct origin_conf *f)
 		f->data_class = MV_LARGE;
 	SETTLE(f->link_ns, 5 * NSEC_PER_SEC);
 	SETTLE(f->step_ns, 10 * NSEC_PER_SEC);
+	SETTLE(f->takeover_ns, 4 * NSEC_PER_SEC);
 	SETTLE(f->rto_min_ns, 60 * NSEC_PER_MSEC);
 	SETTLE(f->rto_max_ns, 600 * NSEC_PER_MSEC);
 	SETTLE(f->ping_ns, 20 * NSEC_PER_SEC);

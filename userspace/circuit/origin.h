@@ -55,6 +55,7 @@ struct origin_conf {
 	bool small_forward;
 	u64 link_ns;			/* for the link to the guard, 5 s */
 	u64 step_ns;			/* for each CREATE, EXTEND, BIND, 10 s */
+	u64 takeover_ns;		/* for the BIND of a takeover, 4 s */
 	u64 rto_min_ns;			/* first retransmission, at least, 60 ms */
 	u64 rto_max_ns;			/* 600 ms */
 	u64 ping_ns;			/* PING of a spare, 20 s */

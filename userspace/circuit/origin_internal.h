@@ -66,7 +66,6 @@ struct origin {
 	u64 traffic;			/* ns: other cells */
 	u64 looked, waiting, probed, probe_txid;	/* ns, ns: since when an answer is due, ns */
 	u32 probes;
-	bool receiving;			/* data came between the last two looks */
 	bool load;
 	struct origin_failure failure;
 };

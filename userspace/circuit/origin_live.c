@@ -8,6 +8,7 @@
 #define LOOK_LOAD (200 * NSEC_PER_MSEC)		/* between looks at the datapath, with traffic */
 #define LOOK_IDLE (500 * NSEC_PER_MSEC)		/* and without */
 #define LOOK_WAIT (60 * NSEC_PER_MSEC)		/* while an answer is due */
+#define PAUSE_LATELY (400 * NSEC_PER_MSEC)	/* between probes that only follow traffic */
 #define PATIENCE (180 * NSEC_PER_MSEC)		/* before the first probe, at least */
 #define PROBES_MIN 3				/* unanswered before a circuit is given up */
 #define CLOSE_TRIES 3
@@ -90,26 +91,25 @@ static bool lost(const struct origin *o)
 static bool look(struct origin *o)
 {
 	struct datapath_circuit_info d;
-	bool received;
+	bool lately;
 	u64 sent;
 
 	if (datapath_circuit_get(o->c->dp, o->link, o->circuit, &d))
 		return false;
 	sent = d.tx_cells - o->tx_cells;
 	sent = sent > o->own ? sent - o->own : 0;
-	received = d.rx_cells - o->rx_cells > o->answers;
-	if (sent || received)
+	if (sent || d.rx_cells - o->rx_cells > o->answers)
 		o->traffic = now(o->c);
+	lately = o->traffic && now(o->c) - o->traffic < o->conf.silence_idle_ns;
 	if (d.rx_cells != o->rx_cells)
 		heard(o, d.last_rx);
 	else if (sent && !o->waiting)
 		o->waiting = max64(o->looked, d.last_rx);
-	else if (o->receiving && !o->waiting)
+	else if (lately && !o->waiting && now(o->c) - o->probed >= PAUSE_LATELY)
 		/* a download that stopped sends nothing that could remain unanswered: ask */
 		o->waiting = d.last_rx;
-	if ((sent || o->receiving) && o->waiting)
+	if ((sent || lately) && o->waiting)
 		o->load = true;
-	o->receiving = received;
 	if (d.rx_cells != o->rx_cells || sent)
 		look_again(o, LOOK_LOAD);
 	else

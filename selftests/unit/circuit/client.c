@@ -79,6 +79,10 @@ static void u_event(void *arg, const struct client_event *e)
 {
 	struct user *u = arg;
 
+	if (getenv("VERBOSE"))
+		printf("# %llu ms: %s circuit %u session %u at hop %u, %s\n",
+		       (unsigned long long)(sim_now(u->w.sim) / NSEC_PER_MSEC), client_event_name(e->kind), e->circuit,
+		       e->session, e->failure.hop, wire_refusal_name(e->failure.refusal));
 	u->taken += e->kind == CLIENT_SESSION_TAKEN;
 	u->lost += e->kind == CLIENT_SESSION_LOST;
 	u->ends += e->kind == CLIENT_SESSION_END;
@@ -180,6 +184,24 @@ TEST(middle_dies_with_loss)
 
 	for (seed = 1; seed < 8; seed++)
 		kill_one(_metadata, 3, seed, 20);
+}
+
+/* The spare is dead as well and nobody knows: another one is built, and the flow goes on. */
+TEST(spare_dies_too)
+{
+	static struct user u;
+	u8 inner[4];
+
+	user_start(_metadata, &u, 21, 0, NULL);
+	memcpy(inner, u.current.grant.addresses.inner4, 4);
+	flow(&u, inner, NSEC_PER_SEC);
+	u.w.nodes[1].avoid = u.w.nodes[3].avoid = false;
+	node_kill(&u.w.nodes[3]);		/* the middle, */
+	node_kill(&u.w.nodes[2]);		/* and the guard of the spare */
+	flow(&u, inner, 12 * NSEC_PER_SEC);
+	EXPECT_GT(8 * NSEC_PER_SEC, u.longest);
+	EXPECT_TRUE(client_connected(u.client));
+	user_end(_metadata, &u);
 }
 
 static bool other_exit(void *arg)
