@@ -165,6 +165,18 @@ static bool newest(const struct session *s, const struct mv_header *h)
 	return s->rx_window.next == h->counter + 1;
 }
 
+/* Is it the first cell of the session under one of its further ids? */
+static bool first_use(struct session *s, u64 rx_id)
+{
+	u8 had = s->rx_seen;
+	u32 i;
+
+	for (i = 0; i < s->rx_count; i++)
+		if (s->rx[i].node.key == rx_id)
+			s->rx_seen |= (u8)(1 << i);
+	return had && s->rx_seen != had;
+}
+
 /* The peer takes a fresh one of our ids for each new address: it needs more in time. */
 static bool few_ids_left(const struct session *s, u64 rx_id)
 {
@@ -175,6 +187,7 @@ static void control_cell(struct session *s, const struct mv_header *h, u8 *cell,
 			 const struct endpoint *from)
 {
 	struct link *l = s->link;
+	bool moved;
 
 	if (!open_control(s, h, cell, len))
 		return;
@@ -198,8 +211,9 @@ static void control_cell(struct session *s, const struct mv_header *h, u8 *cell,
 	l->last_rx = now_of(l);
 	if (few_ids_left(s, mv_cell_link(cell)))
 		rekey_start(l);
-	if (newest(s, h))
-		path_seen(s, lane, from);
+	moved = first_use(s, mv_cell_link(cell));
+	if (moved || newest(s, h))
+		path_seen(s, lane, from, moved);
 	if (l->state == LINK_UP)
 		messages(l, cell + MV_CELL_BODY, len - MV_CELL_HEADER, lane, from, mv_cell_class((u32)len));
 out:

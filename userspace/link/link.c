@@ -372,7 +372,7 @@ void links_event(struct links *ls, const struct datapath_event *event)
 		session_merge(l, s);
 		ls->stats.rekeys++;
 	} else if (event->kind == DATAPATH_EV_ADDRESS) {
-		path_seen(s, event->lane, &event->from);
+		path_seen(s, event->lane, &event->from, false);
 	}
 }
 

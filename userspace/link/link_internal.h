@@ -107,6 +107,7 @@ struct session {
 	u64 first_circuit;		/* circuit ids drawn when it became current */
 	u64 tx_cells0;			/* the datapath's count then */
 	u8 remote_lanes;
+	u8 rx_seen;			/* which of our ids control cells bore */
 };
 
 /* Our receive ids and lanes into an offer; they are reserved for @s. */
@@ -172,7 +173,7 @@ struct half {
 
 /* Address changes: path.c */
 struct path {
-	bool busy, new_ok, old_ok;
+	bool busy, new_ok, old_ok, deliberate;
 	struct endpoint candidate;
 	u32 lane;
 	u64 tx_id;
@@ -346,8 +347,11 @@ void path_init(struct link *l);
 void path_stop(struct link *l);
 /* Is this address where the link goes, on any lane? */
 bool path_same(const struct link *l, const struct endpoint *from);
-/* A committed cell of session @s came from @from. */
-void path_seen(struct session *s, u32 lane, const struct endpoint *from);
+/*
+ * A committed cell of session @s came from @from. @deliberate: under a link id that the peer used
+ * for the first time, so that it knows of its new address; copies of its cells cannot have that.
+ */
+void path_seen(struct session *s, u32 lane, const struct endpoint *from, bool deliberate);
 void path_message(struct link *l, const struct message *m, u32 lane, const struct endpoint *from);
 
 /* ---- rekey.c ---- */

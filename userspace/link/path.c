@@ -2,7 +2,8 @@
 /*
  * The peer's address changed, or somebody wants us to think so (RFC 9000, 9): cells from a new
  * address are accepted, answers go to the old one until the new one answers a challenge and the old
- * one, challenged too, does not. Challenges are small cells, no longer than any trigger. What is
+ * one, challenged too, does not; or until the new one does, where the peer shows by a fresh link id
+ * that it means it. Challenges are small cells, no longer than any trigger. What is
  * sent to the new address bears a link id that was on no cell to the old one (9.5).
  */
 #include "link_internal.h"
@@ -14,7 +15,7 @@
 #define ROUNDS 6		/* until a challenge is given up */
 #define ROUNDS_OLD 2		/* unanswered by the old address: it is gone */
 #define QUIET_NS NSEC_PER_SEC	/* between challenges */
-#define QUIET_STAY_NS (5 * NSEC_PER_SEC)
+#define QUIET_STAY_NS (2 * NSEC_PER_SEC)
 
 bool path_same(const struct link *l, const struct endpoint *from)
 {
@@ -74,7 +75,9 @@ static void decide(struct link *l)
 	struct path *p = &l->path;
 
 	p->rounds++;
-	if (p->old_ok && p->rounds >= ROUNDS_OLD)
+	if (p->new_ok && p->deliberate)
+		change(l);
+	else if (p->old_ok && p->rounds >= ROUNDS_OLD)
 		stop(l, QUIET_STAY_NS);
 	else if (p->new_ok && p->rounds >= ROUNDS_OLD)
 		change(l);
@@ -103,14 +106,25 @@ void path_stop(struct link *l)
 	timer_cancel(l->links->ts, &l->path.timer);
 }
 
-void path_seen(struct session *s, u32 lane, const struct endpoint *from)
+/* Is there a challenge under way, or was there one just now, that answers for this one too? */
+static bool known(struct path *p, u64 now, const struct endpoint *from, bool deliberate)
+{
+	if (p->busy && endpoint_equal(from, &p->candidate)) {
+		p->deliberate |= deliberate;
+		return true;
+	}
+	return !deliberate && (p->busy || now < p->quiet_until);
+}
+
+void path_seen(struct session *s, u32 lane, const struct endpoint *from, bool deliberate)
 {
 	struct link *l = s->link;
 	struct path *p = &l->path;
 
-	if (l->state != LINK_UP || !l->current || path_same(l, from) || p->busy || now_of(l) < p->quiet_until)
+	if (l->state != LINK_UP || !l->current || path_same(l, from) || known(p, now_of(l), from, deliberate))
 		return;
 	p->busy = true;
+	p->deliberate = deliberate;
 	p->new_ok = p->old_ok = false;
 	p->rounds = 0;
 	p->candidate = *from;
@@ -147,8 +161,11 @@ static void answered(struct link *l, const struct message *m, const struct endpo
 		return;
 	if (!sodium_memcmp(m->data, p->new_data, 8) && endpoint_equal(from, &p->candidate))
 		p->new_ok = true;
-	else if (!sodium_memcmp(m->data, p->old_data, 8) && path_same(l, from))
+	else if (!sodium_memcmp(m->data, p->old_data, 8))
+		/* from wherever: only who receives at the old address knows these bytes */
 		p->old_ok = true;
+	if (p->new_ok && p->deliberate)
+		change(l);
 }
 
 void path_message(struct link *l, const struct message *m, u32 lane, const struct endpoint *from)
