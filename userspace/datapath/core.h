@@ -15,6 +15,7 @@
 #ifndef MESHVPN_DATAPATH_CORE_H
 #define MESHVPN_DATAPATH_CORE_H
 
+#include "headers.h"
 #include "offload.h"
 #include "table.h"
 
@@ -134,6 +135,7 @@ struct core {
 	struct core_from froms[CORE_BATCH + 1];
 	u32 from_count;
 	bool borrowed;			/* some cell lies in memory that is only lent */
+	struct header_job opens[CORE_BATCH];
 	struct aead_job jobs[CORE_BATCH];
 	u32 job_count;
 	struct onion_unwrap unwraps[CORE_BATCH];
@@ -143,6 +145,8 @@ struct core {
 
 	struct core_out outs[CORE_OUT_MAX];
 	u8 out_index[CORE_OUT_OPEN];	/* hash: index + 1 */
+	struct header_job seals[CORE_BATCH];	/* headers of finished cells, until out_flush() */
+	u32 seal_count;
 	u8 out_order[CORE_OUT_MAX];	/* in the order in which they were opened */
 	u32 out_used, out_next;
 	u64 out_seq;
@@ -232,7 +236,7 @@ void origin_finish(struct core *core, struct core_cell *cell);
 /* Room for a cell of @half towards @link, or NULL (*cause says why); DROP_SEND: no buffer now. */
 struct core_out *out_reserve(struct core *core, struct dp_link *link, u32 circuit, u32 class,
 			     struct dp_half *half, u8 **slot, enum datapath_drop *cause);
-/* The cell at @slot is sealed: write its header, closing holes before it. */
+/* The cell at @slot is sealed: its header follows with those of the batch; closes holes before it. */
 void out_commit(struct core *core, struct core_out *out, u8 *slot, u32 circuit, u64 counter);
 /* After every run: holes at the ends vanish, full ones leave. @all: the others too. */
 void out_flush(struct core *core, bool all);

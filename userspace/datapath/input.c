@@ -170,23 +170,40 @@ static void count_link(struct core *core, struct core_cell *cell)
 	}
 }
 
-/* Link id and header. False: the cell is done with. */
-static bool open_header(struct core *core, struct core_cell *cell)
+/* Link ids of the batch, and then all its headers side by side. */
+static void open_headers(struct core *core)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < core->cell_count; i++) {
+		struct core_cell *cell = &core->cells[i];
+
+		if (cell->queued)
+			continue;
+		cell->session = table_rx(core->table, mv_cell_link(cell->data));
+		if (unlikely(!cell->session)) {
+			up_unknown(core, &core->froms[cell->from], cell->data, cell->len);
+			continue;
+		}
+		core->opens[n].cell = cell->data;
+		core->opens[n].keys = &cell->session->keys->rx;
+		core->opens[n++].body = cell->len - MV_CELL_HEADER;
+	}
+	headers_open(core->opens, n);
+}
+
+/* Is the cell ours? False: it is done with. */
+static bool take_header(struct core *core, struct core_cell *cell, const struct header_job *head)
 {
 	const struct core_from *f = &core->froms[cell->from];
 	struct table *t = core->table;
 	u32 owner;
 
-	cell->session = table_rx(t, mv_cell_link(cell->data));
-	if (unlikely(!cell->session)) {
-		up_unknown(core, f, cell->data, cell->len);
-		return false;
-	}
-	if (unlikely(!mv_header_open(cell->data, &cell->session->keys->rx, cell->len - MV_CELL_HEADER,
-				     &cell->header))) {
+	if (unlikely(!head->ok)) {
 		core_drop(core, DROP_HEADER);
 		return false;
 	}
+	cell->header = head->header;
 	owner = table_owner(t, cell->header.circuit);
 	if (unlikely(owner != core->worker && cell->header.circuit)) {
 		core->ops->pass_cell(core->arg, owner, f->lane, &f->from, cell->data, cell->len);
@@ -257,10 +274,15 @@ static void finish(struct core *core, struct core_cell *cell)
 /* Open headers and find circuits of the batch; what is done with drops out of it. */
 static void resolve(struct core *core)
 {
+	const struct header_job *head = core->opens;
 	u32 i, n = 0;
 
-	for (i = 0; i < core->cell_count; i++)
-		core->cells[i].ok = core->cells[i].queued || open_header(core, &core->cells[i]);
+	open_headers(core);
+	for (i = 0; i < core->cell_count; i++) {
+		struct core_cell *cell = &core->cells[i];
+
+		cell->ok = cell->queued || (cell->session && take_header(core, cell, head++));
+	}
 	for (i = 0; i < core->cell_count; i++) {
 		struct core_cell *cell = &core->cells[i];
 

@@ -106,6 +106,12 @@ struct core_out *out_reserve(struct core *core, struct dp_link *link, u32 circui
 	return out;
 }
 
+static void seal_headers(struct core *core)
+{
+	headers_seal(core->seals, core->seal_count);
+	core->seal_count = 0;
+}
+
 void out_commit(struct core *core, struct core_out *out, u8 *slot, u32 circuit, u64 counter)
 {
 	struct dp_session *s = out->session;
@@ -115,8 +121,12 @@ void out_commit(struct core *core, struct core_out *out, u8 *slot, u32 circuit, 
 
 	if (cell != slot)
 		memmove(cell, slot, len);
-	mv_header_seal(cell, &s->keys->tx, s->tx_id, circuit, counter, len - MV_CELL_HEADER,
-		       core_random_byte(core));
+	if (core->seal_count == CORE_BATCH)
+		seal_headers(core);
+	core->seals[core->seal_count++] = (struct header_job){
+		.cell = cell, .keys = &s->keys->tx, .body = len - MV_CELL_HEADER,
+		.header = { circuit, counter }, .link_id = s->tx_id, .random = core_random_byte(core),
+	};
 	out->end += len;
 	count_add(n->tx_cells, 1);
 	count_add(n->tx_bytes, len);
@@ -128,6 +138,7 @@ void out_flush(struct core *core, bool all)
 {
 	u32 i, n = 0;
 
+	seal_headers(core);
 	for (i = 0; i < core->out_used; i++) {
 		struct core_out *out = &core->outs[core->out_order[i]];
 
