@@ -13,6 +13,7 @@
 #define PROBE_ROUNDS 3
 #define PROBE_ROUNDS_NEW 5			/* until the peer was heard once */
 #define CLASS_PROBES 4
+#define CLASS_PROBES_UNSURE 8			/* so many lost ones are no accident */
 
 /* ---- RTT (RFC 6298) ---- */
 
@@ -76,7 +77,10 @@ void keepalive_message(struct link *l, const struct message *m, enum mv_class cl
 		control_send(l, class, MESSAGE_PROBE_REPLY, 0, m->txid, NULL, 0);
 		break;
 	case MESSAGE_PROBE_REPLY:
-		if (class != MV_LARGE || l->class == MV_LARGE)
+		if (class != MV_LARGE)
+			break;
+		l->class_unsure = false;
+		if (l->class == MV_LARGE)
 			break;
 		l->class = MV_LARGE;
 		/* the peer learns from a large cell that is no probe */
@@ -201,12 +205,34 @@ static bool suspicious(const struct link *l, bool sending, u32 circuits)
 	return quiet >= 3 * keepalive && (circuits || l->refs);
 }
 
-static void probe_path(struct link *l)
+void keepalive_repath(struct link *l)
 {
-	if (!l->initiator || l->class == MV_LARGE || l->class_probes >= CLASS_PROBES || now_of(l) < l->class_at)
-		return;
+	l->class_probes = 0;
 	l->class_at = now_of(l) + 2 * link_pto(l);
-	probe_class(l);
+	l->class_unsure = true;
+}
+
+/* True if the path carries less than before: circuits were promised more, so the link ends. */
+static bool probe_path(struct link *l)
+{
+	bool wanted = l->class == MV_LARGE ? l->class_unsure : l->initiator;
+
+	if (!wanted || now_of(l) < l->class_at)
+		return false;
+	if (l->class_probes < (l->class_unsure ? CLASS_PROBES_UNSURE : CLASS_PROBES)) {
+		l->class_at = now_of(l) + 2 * link_pto(l);
+		probe_class(l);
+		return false;
+	}
+	if (l->class != MV_LARGE || l->probe_round)
+		return false;
+	link_close(l, REASON_MTU);
+	return true;
+}
+
+static bool probes_class(const struct link *l)
+{
+	return l->class_unsure || (l->initiator && l->class != MV_LARGE && l->class_probes < CLASS_PROBES);
 }
 
 static void tick(struct link *l)
@@ -227,14 +253,15 @@ static void tick(struct link *l)
 	}
 	if (rekey_due(l))
 		rekey_start(l);
-	probe_path(l);
+	if (probe_path(l))
+		return;
 	sending = l->dp_tx != tx || l->last_tx > heard(l);
 	if (!l->probe_round && suspicious(l, sending, info.circuits))
 		link_suspect(l);
 	l->tick_at = now;
 	if (!l->probe_round)
 		timer_arm(l->links->ts, &l->timer,
-			  now + (sending || l->class_probes ? TICK_BUSY_NS : TICK_IDLE_NS));
+			  now + (sending || probes_class(l) ? TICK_BUSY_NS : TICK_IDLE_NS));
 	else
 		timer_arm(l->links->ts, &l->timer,
 			  l->probe_at < now + TICK_BUSY_NS ? l->probe_at : now + TICK_BUSY_NS);

@@ -387,7 +387,7 @@ static int rebind(void *arg, struct link *l)
 	}
 	l->current->tx_id = fresh;
 	session_update(l->current);
-	l->class_probes = 0;
+	keepalive_repath(l);
 	l->probe_round = 0;
 	link_suspect(l);
 	return 0;

@@ -246,6 +246,7 @@ struct link {
 	u64 probe_since, probe_at;
 	u32 class_probes;
 	u64 class_at;
+	bool class_unsure;		/* the path changed: does it still carry large cells? */
 
 	struct path path;
 	struct rekey rekey;
@@ -337,6 +338,8 @@ void control_datagram(struct links *ls, u32 lane, const struct endpoint *from, c
 void keepalive_start(struct link *l);
 void keepalive_stop(struct link *l);
 void keepalive_ping(struct link *l);
+/* The path is another one: find out what it carries. */
+void keepalive_repath(struct link *l);
 void keepalive_message(struct link *l, const struct message *m, enum mv_class class);
 u64 link_pto(const struct link *l);
 void link_measured(struct link *l, u64 rtt);

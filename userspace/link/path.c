@@ -67,7 +67,6 @@ static void change(struct link *l)
 	session_update(l->current);
 	l->links->stats.path_changes++;
 	stop(l, QUIET_NS);
-	l->class_probes = 0;
 }
 
 static void decide(struct link *l)

@@ -460,6 +460,26 @@ TEST_F(link, narrow_path)
 	EXPECT_TRUE(net_talk(self->client, self->a));
 }
 
+TEST_F(link, path_shrinks)
+{
+	struct sim_path path = { .delay = 20 * MS, .mtu = 1252 };
+
+	ASSERT_TRUE(net_connect(self->client, self->a));
+	sim_run(self->net.sim, SEC);
+	EXPECT_EQ(MV_LARGE, link_class(self->client->link));
+	/* a move that keeps its class does no harm */
+	sim_node_move(self->client->sim, "203.0.113.5:2000", false);
+	links_rebind(self->client->links);
+	sim_run(self->net.sim, 10 * SEC);
+	EXPECT_EQ(0, self->client->downs);
+	sim_set_path(self->net.sim, &path);
+	sim_node_move(self->client->sim, "203.0.113.6:2000", false);
+	links_rebind(self->client->links);
+	sim_run(self->net.sim, 10 * SEC);
+	EXPECT_EQ(1, self->client->downs);
+	EXPECT_EQ(REASON_MTU, self->client->reason);
+}
+
 static u32 large_lost;
 
 static bool lose_first_large(struct net *net, const struct sim_datagram *d)
