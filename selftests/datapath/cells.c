@@ -519,7 +519,7 @@ TEST_F(relay, changes_under_traffic)
 	if (!rig_has(self->d, DATAPATH_SOCKET))
 		SKIP(return, "no sockets: one thread only");
 	ASSERT_EQ(0, pthread_create(&thread, NULL, pump, &t));
-	for (i = 0; i < 3000; i++) {
+	for (i = 0; i < 3000 || (i < 300000 && (i % 16 || rig_relayed(self->d) < 10)); i++) {
 		struct datapath_circuit c = self->circuit;
 		struct datapath_link_session s = rig_session(self->d, OUT, 1);
 

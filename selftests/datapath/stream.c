@@ -344,6 +344,119 @@ TEST_F(stream, takeover)
 	expect_packet(_metadata, self, self->client, len);
 }
 
+/* A terminus under pass: what fails goes up as it came, and its window holds. */
+TEST_F(stream, pass_terminus)
+{
+	struct datapath_circuit c = self->at_exit;
+	u8 payload[400] = { 0 }, other[32], cell[RIG_PACKET];
+	struct rig_link link;
+	u32 len, lane = 33 % variant->kind.lanes;
+
+	rig_key(other, 32, 77, 7);
+	ASSERT_EQ(0, rig_link(self->exit, 5, 0, &link));
+	c.link = 5;
+	c.circuit = 33;
+	ASSERT_EQ(0, datapath_circuit_apply(self->exit->dp, DATAPATH_NEW, &c));
+	len = rig_payload_cell(cell, &link, 33, 40, other, MV_MEDIUM, payload, sizeof(payload));
+	rig_send(self->exit, 0, lane, cell, len);
+	ASSERT_TRUE(rig_ups(self->exit, 1));
+	ASSERT_EQ(len, rig_up(self->exit, self->got));
+	EXPECT_EQ(0, memcmp(cell, self->got, len));
+	make4(payload + 4, 60, inner4, far4, 2);
+	make4(self->packet, 60, inner4, far4, 2);
+	len = rig_payload_cell(cell, &link, 33, 4096, c.kf[0], MV_LARGE, payload, sizeof(payload));
+	rig_send(self->exit, 0, lane, cell, len);
+	expect_packet(_metadata, self, self->exit, 60);
+	EXPECT_TRUE(rig_events(self->exit, DATAPATH_EV_PASS, 1));
+	rig_send(self->exit, 0, lane, cell, len);
+	rig_send(self->exit, 0, lane, cell, len);
+	EXPECT_TRUE(rig_drops(self->exit, DROP_REPLAY, 2));
+}
+
+/* Copies within a batch pass the first look at the terminus's window. */
+TEST_F(stream, replay_terminus)
+{
+	struct datapath_circuit c = self->at_exit;
+	u8 payload[400] = { 0 }, cell[RIG_PACKET];
+	struct datapath_stats stats;
+	struct rig_link link;
+	u32 i, len;
+
+	ASSERT_EQ(0, rig_link(self->exit, 5, 0, &link));
+	c.link = 5;
+	c.circuit = 33;
+	c.pass = false;
+	ASSERT_EQ(0, datapath_circuit_apply(self->exit->dp, DATAPATH_NEW, &c));
+	make4(payload + 4, 60, inner4, far4, 2);
+	for (i = 0; i < 60; i++) {
+		len = rig_payload_cell(cell, &link, 33, 4096 + i / 3, c.kf[0], MV_LARGE, payload,
+				       sizeof(payload));
+		rig_send(self->exit, 0, 33 % variant->kind.lanes, cell, len);
+	}
+	EXPECT_TRUE(rig_drops(self->exit, DROP_REPLAY, 40));
+	datapath_stats_get(self->exit->dp, &stats);
+	EXPECT_EQ(20, stats.rx_packets);
+}
+
+/* A backward cell of a path of two hops: the terminus's number and the guard's. */
+static u32 back_cell(u8 *cell, const struct rig_link *link, const struct datapath_circuit *c, u64 terminus,
+		     u64 guard, const u8 *payload, u32 len)
+{
+	u8 inner[MV_CELL_MAX] = { 0 };
+	struct aead_job job;
+
+	memcpy(inner + MV_CELL_BODY, payload, len);
+	onion_seal(&job, c->kb[1], terminus, inner, MV_BODY_LARGE, c->reserve);
+	aead_run(&job, 1);
+	onion_add(&job, c->kb[0], guard, inner, terminus, cell, MV_BODY_LARGE);
+	aead_run(&job, 1);
+	mv_header_seal(cell, &link->tx, link->tx_id, c->circuit, guard, MV_BODY_LARGE, 1);
+	return MV_CELL_MAX;
+}
+
+/* What a guard and an exit can do to a client: other destinations, cells twice, cells that fail. */
+TEST_F(stream, hostile_to_client)
+{
+	static const u8 other4[4] = { 198, 18, 9, 9 };
+	struct datapath_circuit c = self->at_client;
+	u8 payload[400] = { 0 }, cell[RIG_PACKET];
+	struct rig_link link;
+	u32 len, lane = 44 % variant->kind.lanes;
+
+	ASSERT_EQ(0, rig_link(self->client, 5, 0, &link));
+	c.link = 5;
+	c.circuit = 44;
+	ASSERT_EQ(0, datapath_circuit_apply(self->client->dp, DATAPATH_NEW, &c));
+	make4(payload + 4, 60, far4, inner4, 2);
+	/* under pass: up as it came */
+	len = back_cell(cell, &link, &c, 4096, 4096, payload, sizeof(payload));
+	cell[900] ^= 1;
+	rig_send(self->client, 0, lane, cell, len);
+	ASSERT_TRUE(rig_ups(self->client, 1));
+	ASSERT_EQ(len, rig_up(self->client, self->got));
+	EXPECT_EQ(0, memcmp(cell, self->got, len));
+	len = back_cell(cell, &link, &c, 4096, 4096, payload, sizeof(payload));
+	rig_send(self->client, 0, lane, cell, len);
+	make4(self->packet, 60, far4, inner4, 2);
+	expect_packet(_metadata, self, self->client, 60);
+	EXPECT_TRUE(rig_events(self->client, DATAPATH_EV_PASS, 1));
+	/* the same, and the terminus's cell again under another number of the guard's */
+	rig_send(self->client, 0, lane, cell, len);
+	EXPECT_TRUE(rig_drops(self->client, DROP_REPLAY, 1));
+	len = back_cell(cell, &link, &c, 4096, 4097, payload, sizeof(payload));
+	rig_send(self->client, 0, lane, cell, len);
+	EXPECT_TRUE(rig_drops(self->client, DROP_REPLAY, 2));
+	cell[900] ^= 1;
+	len = back_cell(cell, &link, &c, 4097, 4098, payload, sizeof(payload));
+	cell[900] ^= 1;
+	rig_send(self->client, 0, lane, cell, len);
+	EXPECT_TRUE(rig_drops(self->client, DROP_LAYER_BACKWARD, 1));
+	make4(payload + 4, 60, far4, other4, 2);
+	len = back_cell(cell, &link, &c, 4098, 4099, payload, sizeof(payload));
+	rig_send(self->client, 0, lane, cell, len);
+	EXPECT_TRUE(rig_drops(self->client, DROP_DESTINATION, 1));
+}
+
 /* A TCP superpacket: cut at one end, and at the other whatever number of packets, the same bytes. */
 TEST_F(stream, superpacket)
 {

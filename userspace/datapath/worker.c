@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #define MESSAGES_MAX 512		/* from other workers a turn */
+#define TURN_TRIES 200
 
 enum message_kind {
 	MESSAGE_CELL,			/* a datagram that the reader owns */
@@ -76,15 +78,29 @@ static void enter(struct worker *w)
 		if (likely(!atomic_load(&gate->paused)))
 			break;
 		leave(w);
+		atomic_store(&w->waiting, 1);
 		futex_wait(&gate->paused, 1);
 	}
+	if (unlikely(atomic_load_explicit(&w->waiting, memory_order_relaxed)))
+		atomic_store(&w->waiting, 0);
 	w->entered = true;
+}
+
+/* Who was kept out by the change before has its turn first: a burst of changes stops no traffic. */
+static void give_turn(struct worker *w)
+{
+	u32 i;
+
+	for (i = 0; i < TURN_TRIES && atomic_load(&w->waiting); i++)
+		sched_yield();
 }
 
 void workers_pause(struct user *user)
 {
 	u32 i;
 
+	for (i = 0; i < user_table(user)->workers; i++)
+		give_turn(user_worker(user, i));
 	atomic_store(&user_gate(user)->paused, 1);
 	for (i = 0; i < user_table(user)->workers; i++)
 		while (atomic_load(&user_worker(user, i)->busy))
