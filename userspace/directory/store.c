@@ -40,8 +40,15 @@ static struct directory_entry *entry_find(const struct directory *dir, const str
 	return NULL;
 }
 
+static void tell(const struct directory *dir, const struct directory_entry *e, bool added)
+{
+	if (dir->conf.changed)
+		dir->conf.changed(dir->conf.arg, &e->d, added);
+}
+
 static void entry_remove(struct directory *dir, struct directory_entry *e)
 {
+	tell(dir, e, false);
 	htable_del(&dir->table, &e->node);
 	free(e);
 	dir->stats.removed++;
@@ -72,10 +79,14 @@ static struct directory_entry *entry_hold(struct directory *dir, const struct de
 	struct directory_entry *e = entry_find(dir, &d->peer.id);
 
 	if (e) {
-		if (d->published >= e->d.published)
+		bool newer = d->published > e->d.published;
+
+		if (newer || d->published == e->d.published)
 			e->d = *d;
 		e->file |= file;
 		dir->stats.replaced++;
+		if (newer)
+			tell(dir, e, true);
 		return e;
 	}
 	if (!make_room(dir, file))
@@ -86,6 +97,7 @@ static struct directory_entry *entry_hold(struct directory *dir, const struct de
 	e->d = *d;
 	e->file = file;
 	htable_add(&dir->table, &e->node, id_key(&d->peer.id));
+	tell(dir, e, true);
 	return e;
 }
 
@@ -228,6 +240,7 @@ void directory_close(struct directory *dir)
 {
 	if (!dir)
 		return;
+	dir->conf.changed = NULL;
 	drop_all(dir);
 	htable_fini(&dir->table);
 	if (dir->fd >= 0)

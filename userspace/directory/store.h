@@ -17,6 +17,9 @@ struct directory_conf {
 	u32 work_bits;
 	u32 max;			/* descriptors held, 0: 20000 */
 	u32 learn_rate, learn_burst;	/* attached descriptors verified a second, 0: 20, 100 */
+	/* May be NULL: one came (also in place of an older one), or is about to go. */
+	void (*changed)(void *arg, const struct descriptor *d, bool added);
+	void *arg;
 };
 
 struct directory_stats {

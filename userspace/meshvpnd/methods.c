@@ -110,6 +110,16 @@ void methods_link_event(struct daemon *d, const struct link *link, bool up, enum
 	control_publish(d->control, ev);
 }
 
+void methods_descriptor_event(void *arg, const struct descriptor *o, bool added)
+{
+	struct daemon *d = arg;
+
+	if (d->control && control_subscribed(d->control))
+		control_publish(d->control, json_pack("{s:s, s:o, s:s}", "event", "descriptor",
+						      "relay", control_json_relay(&o->peer.id, o),
+						      "change", added ? "added" : "removed"));
+}
+
 void methods_state_event(struct daemon *d)
 {
 	if (d->control && control_subscribed(d->control))

@@ -15,6 +15,7 @@ void methods_close(struct daemon *d);
 
 /* For the event stream. */
 void methods_link_event(struct daemon *d, const struct link *link, bool up, enum link_reason reason);
+void methods_descriptor_event(void *arg, const struct descriptor *o, bool added);
 void methods_client_event(struct daemon *d, const struct client_event *event);
 void methods_state_event(struct daemon *d);
 /* "connected", "connecting", "disconnected" or "relay" */

@@ -141,6 +141,7 @@ static int directory_start(struct daemon *d)
 	struct directory_conf conf = {
 		.path = d->conf.descriptor_directory, .work_bits = d->conf.id_work_bits, .max = d->conf.directory_max,
 		.learn_rate = d->conf.learn_rate, .learn_burst = d->conf.learn_burst,
+		.changed = methods_descriptor_event, .arg = d,
 	};
 	char what[PATH_MAX + 40];
 
@@ -148,10 +149,20 @@ static int directory_start(struct daemon *d)
 	return say(directory_open(&d->dir, &conf, unix_now()), what);
 }
 
+static int must_be_root(void)
+{
+	if (!geteuid())
+		return 0;
+	log_error("start", "meshvpnd must be started as root; it gives that up itself");
+	return -EPERM;
+}
+
 static int as_root(struct daemon *d)
 {
-	int ret = find_user(d);
+	int ret = must_be_root();
 
+	if (!ret)
+		ret = find_user(d);
 	if (!ret)
 		ret = directories(d);
 	if (!ret)
