@@ -27,12 +27,18 @@ void notify_stopping(void)
 
 void notify_status(struct daemon *d)
 {
+	static char told[160];
+	char now[160];
 	const char *client = !d->conf.client_enable ? "" : !d->wanted ? "client down, " :
 		d->connected ? "client connected, " : "client connecting, ";
 
-	sd_notifyf(0, "STATUS=%s%s%u circuits, %u relays known", client,
-		   d->conf.exit_enable ? "exit, " : d->conf.relay_enable ? "relay, " : "",
-		   circuits_count(d->circuits), directory_count(d->dir));
+	snprintf(now, sizeof(now), "STATUS=%s%s%u circuits, %u relays known", client,
+		 d->conf.exit_enable ? "exit, " : d->conf.relay_enable ? "relay, " : "", circuits_count(d->circuits),
+		 directory_count(d->dir));
+	if (!strcmp(now, told))
+		return;
+	strcpy(told, now);
+	sd_notify(0, now);
 }
 
 void notify_watchdog(struct daemon *d)
