@@ -227,6 +227,9 @@ int control_stream(struct control_peer *p, const char *method, json_t *params, u
 	*error = NULL;
 	ret = request_send(p, method, params, true, deadline);
 	while (!ret && continues) {
+		/* answers may come faster than they are read */
+		if (deadline != CONTROL_FOREVER && now_ms() >= deadline)
+			return -ETIMEDOUT;
 		ret = answer_next(p, deadline, &answer, &continues);
 		if (ret == -EREMOTEIO) {
 			*error = answer;

@@ -64,24 +64,23 @@ static const struct {
 	{ 86400, "day", 'd' }, { 3600, "hour", 'h' }, { 60, "minute", 'm' }, { 1, "second", 's' },
 };
 
+static int span_print(char *text, size_t room, const char *before, u64 n, u32 i)
+{
+	return snprintf(text, room, "%s%" PRIu64 " %s%s", before, n, spans[i].name, n == 1 ? "" : "s");
+}
+
 const char *unit_time(u64 seconds, char text[UNIT_TEXT])
 {
-	int len = 0;
-	u32 i, said = 0;
+	u32 i = 0;
+	u64 rest;
+	int len;
 
-	*text = 0;
-	for (i = 0; i < 4 && said < 2; i++) {
-		u64 n = seconds / spans[i].seconds;
-
-		seconds %= spans[i].seconds;
-		if (!n && (said || i < 3))
-			continue;
-		if (said && !n)
-			break;
-		len += snprintf(text + len, UNIT_TEXT - (size_t)len, "%s%" PRIu64 " %s%s", said ? " " : "", n, spans[i].name,
-				n == 1 ? "" : "s");
-		said++;
-	}
+	while (i < 3 && seconds < spans[i].seconds)
+		i++;
+	len = span_print(text, UNIT_TEXT, "", seconds / spans[i].seconds, i);
+	rest = i < 3 ? seconds % spans[i].seconds / spans[i + 1].seconds : 0;
+	if (rest)
+		span_print(text + len, UNIT_TEXT - (size_t)len, " ", rest, i + 1);
 	return text;
 }
 
