@@ -61,7 +61,7 @@ static void relay_line(const json_t *s)
 
 	if (!js_has(s, "relay"))
 		return;
-	printf("relay: %u circuits of others, %u exit sessions, %u links", (u32)js_u64(s, "relay.circuits"),
+	printf("relay: circuits of others %u, exit sessions %u, links %u", (u32)js_u64(s, "relay.circuits"),
 	       (u32)js_u64(s, "relay.sessions"), (u32)js_u64(s, "relay.links"));
 	if (js_has(s, "relay.descriptor_expires_unix"))
 		printf("; descriptor expires %s", unit_ago(js_u64(s, "relay.descriptor_expires_unix"), expires));
