@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Who may ask what, with processes of other users; and the client library, against a server in a thread. */
+#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
 #include <pthread.h>
