@@ -16,7 +16,8 @@
 
 #include "daemon.h"
 
-#define SETTLE_NS (300 * NSEC_PER_MSEC)	/* changes come in bursts */
+/* Changes come in bursts, but until then cells bear an old link id from a new address. */
+#define SETTLE_NS (5 * NSEC_PER_MSEC)
 
 static bool link_local(const struct endpoint *e)
 {
@@ -82,13 +83,11 @@ static u64 survey(struct daemon *d)
 static void settled(struct timer *t)
 {
 	struct daemon *d = container_of(t, struct daemon, network_settle);
-	u64 before = d->addresses;
 
-	d->addresses = survey(d);
-	if (d->addresses == before)
+	if (d->addresses == d->addresses_told)
 		return;
+	d->addresses_told = d->addresses;
 	log_notice("network", "the addresses of this machine changed");
-	links_rebind(d->links);
 	if (d->conf.relay_enable && !d->conf.address_count)
 		node_publish(d);
 	client_address_changed(d);
@@ -97,11 +96,16 @@ static void settled(struct timer *t)
 static void network_ready(struct watch *w, u32 events)
 {
 	struct daemon *d = container_of(w, struct daemon, network_watch);
+	u64 before = d->addresses;
 	char buf[8192];
 
 	/* what exactly changed does not matter; ENOBUFS says that something did, too */
 	while (recv(w->fd, buf, sizeof(buf), MSG_DONTWAIT) > 0)
 		;
+	d->addresses = survey(d);
+	/* at once: each cell under an old id joins the two addresses for who watches */
+	if (d->addresses != before)
+		links_rebind(d->links);
 	if (!timer_armed(&d->network_settle))
 		timer_arm(&d->ts, &d->network_settle, d->ts.now + SETTLE_NS);
 }
@@ -116,7 +120,7 @@ int network_open(struct daemon *d)
 
 	timer_init(&d->network_settle, settled);
 	watch_init(&d->network_watch, fd, EPOLLIN, network_ready);
-	d->addresses = survey(d);
+	d->addresses = d->addresses_told = survey(d);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&nl, sizeof(nl)))
 		return -errno;
 	return loop_add(d->loop, &d->network_watch);
