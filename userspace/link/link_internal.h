@@ -180,6 +180,7 @@ struct path {
 	u32 session;			/* whose tx_id it is */
 	u8 new_data[8], old_data[8];
 	u32 rounds;
+	u64 challenged, rtt;		/* ns; rtt: of the new address, 0: not known */
 	u64 quiet_until;		/* no challenge before */
 	struct timer timer;
 };

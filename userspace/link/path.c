@@ -30,6 +30,7 @@ static void challenge(struct link *l)
 	struct path *p = &l->path;
 
 	l->links->stats.path_challenges++;
+	p->challenged = now_of(l);
 	if (!p->new_ok)
 		control_send_cell(l->current, MV_SMALL, p->tx_id, p->lane, &p->candidate, MESSAGE_PATH_CHALLENGE,
 				  link_txid(l), p->new_data, 8);
@@ -42,8 +43,10 @@ static void again(struct link *l)
 {
 	u64 ns = link_pto(l);
 
+	if (l->path.rtt && 4 * l->path.rtt < ns)
+		ns = 4 * l->path.rtt;
 	ns = ns < ROUND_MIN_NS ? ROUND_MIN_NS : ns > ROUND_MAX_NS ? ROUND_MAX_NS : ns;
-	timer_arm(l->links->ts, &l->path.timer, now_of(l) + ns);
+	timer_arm(l->links->ts, &l->path.timer, l->path.challenged + ns);
 }
 
 static void stop(struct link *l, u64 quiet)
@@ -126,6 +129,7 @@ void path_seen(struct session *s, u32 lane, const struct endpoint *from, bool de
 	p->deliberate = deliberate;
 	p->new_ok = p->old_ok = false;
 	p->rounds = 0;
+	p->rtt = 0;
 	p->candidate = *from;
 	p->lane = lane;
 	p->session = l->current->index;
@@ -158,9 +162,14 @@ static void answered(struct link *l, const struct message *m, const struct endpo
 
 	if (!p->busy || m->len != 8)
 		return;
-	if (!sodium_memcmp(m->data, p->new_data, 8) && endpoint_equal(from, &p->candidate))
+	if (!sodium_memcmp(m->data, p->new_data, 8) && endpoint_equal(from, &p->candidate)) {
+		/* as near as the old one, probably: flows wait while it is asked */
+		if (!p->new_ok && !p->rounds) {
+			p->rtt = now_of(l) - p->challenged + 1;	/* 0: not known */
+			again(l);
+		}
 		p->new_ok = true;
-	else if (!sodium_memcmp(m->data, p->old_data, 8))
+	} else if (!sodium_memcmp(m->data, p->old_data, 8))
 		/* from wherever: only who receives at the old address knows these bytes */
 		p->old_ok = true;
 	if (p->new_ok && p->deliberate)
