@@ -5,7 +5,7 @@
  */
 #include "origin_internal.h"
 
-#define LOOK_LOAD (200 * NSEC_PER_MSEC)		/* between looks at the datapath, with traffic */
+#define LOOK_LOAD (200 * NSEC_PER_MSEC)		/* between looks at the datapath, with traffic lately */
 #define LOOK_IDLE (500 * NSEC_PER_MSEC)		/* and without */
 #define LOOK_WAIT (60 * NSEC_PER_MSEC)		/* while an answer is due */
 #define PAUSE_LATELY (400 * NSEC_PER_MSEC)	/* between probes that only follow traffic */
@@ -110,7 +110,7 @@ static bool look(struct origin *o)
 		o->waiting = d.last_rx;
 	if ((sent || lately) && o->waiting)
 		o->load = true;
-	if (d.rx_cells != o->rx_cells || sent)
+	if (d.rx_cells != o->rx_cells || sent || lately)
 		look_again(o, LOOK_LOAD);
 	else
 		look_again(o, LOOK_IDLE);
