@@ -70,7 +70,7 @@ struct daemon {
 
 	/* network.c */
 	bool has4, has6;
-	u64 addresses;			/* fingerprint */
+	u64 addresses, addresses_told;	/* fingerprints: now, and when the change was taken in */
 	struct timer network_settle;
 
 	/* clocks.c */
