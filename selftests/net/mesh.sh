@@ -11,7 +11,8 @@
 #   mesh_start				# daemons, the client connected
 #
 # Link shapes come from mesh_shape[HOST], configuration from mesh_conf[HOST] and mesh_conf[ROLE]
-# (SECTION.KEY=VALUE, one a line). "web" has nginx on port 80 and an echo server on port 7.
+# (SECTION.KEY=VALUE, one a line). A host in mesh_via[HOST]=BOX stands behind a NAT of that name at
+# 192.168.NUMBER.2. "web" has nginx on port 80 and an echo server on port 7.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -19,7 +20,7 @@ ATTACKER=$LAB_HELPERS/attacker PROBE=$LAB_HELPERS/probe
 [[ -x $ATTACKER && -x $PROBE ]] || make -s -C "$LAB_SELF" lab >&2
 
 : "${mesh_relays:=anna bert cleo dora}" "${mesh_exits:=emil fina}" "${mesh_clients:=client}" "${mesh_more:=}"
-declare -A mesh_shape mesh_conf mesh_number
+declare -A mesh_shape mesh_conf mesh_number mesh_via
 
 # mesh_up: HOST's address is NUMBER.9.0.2 and 2a00:NUMBER::2, the router's 1 there; "web" is first
 mesh_up() {
@@ -29,6 +30,14 @@ mesh_up() {
 		for h in web $mesh_clients $mesh_relays $mesh_exits $mesh_more; do
 			mesh_number[$h]=$n
 			echo "host $h"
+			if [[ ${mesh_via[$h]-} ]]; then
+				echo "router ${mesh_via[$h]}"
+				echo "link $h ${mesh_via[$h]} 192.168.$n.2/24 192.168.$n.1/24 ${mesh_shape[$h]-${mesh_shape[all]-}}"
+				echo "link ${mesh_via[$h]} net $n.9.0.2/24 $n.9.0.1/24"
+				echo "nat ${mesh_via[$h]} net"
+				n=$((n + 1))
+				continue
+			fi
 			echo "link $h net $n.9.0.2/24 $n.9.0.1/24 2a00:$n::2/64 2a00:$n::1/64 ${mesh_shape[$h]-${mesh_shape[all]-}}"
 			n=$((n + 1))
 		done

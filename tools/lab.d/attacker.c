@@ -80,8 +80,12 @@ struct datagram {
 struct flow {
 	struct host from, to;
 	uint64_t datagrams, bytes;
+	uint64_t first;
 	uint32_t ids_count;
-	uint8_t ids[IDS_MAX][LINK_ID_LEN];
+	struct {
+		uint8_t id[LINK_ID_LEN];
+		uint64_t cells, first, last;
+	} ids[IDS_MAX];
 };
 
 struct later {
@@ -303,18 +307,27 @@ static void flow_note(const struct datagram *d)
 {
 	struct flow *f = flow_of(d);
 	const uint8_t *id = d->data + LINK_ID_AT;
+	uint32_t i;
 
 	if (!f)
 		return;
-	f->datagrams++;
+	if (!f->datagrams++)
+		f->first = now();
 	f->bytes += d->len;
 	if (!is_cell(d))
 		return;
-	for (uint32_t i = 0; i < f->ids_count; i++)
-		if (!memcmp(f->ids[i], id, LINK_ID_LEN))
-			return;
-	if (f->ids_count < IDS_MAX)
-		memcpy(f->ids[f->ids_count++], id, LINK_ID_LEN);
+	for (i = 0; i < f->ids_count; i++)
+		if (!memcmp(f->ids[i].id, id, LINK_ID_LEN))
+			break;
+	if (i == IDS_MAX)
+		return;
+	f->ids[i].last = now();
+	f->ids[i].cells++;
+	if (i < f->ids_count)
+		return;
+	f->ids_count++;
+	memcpy(f->ids[i].id, id, LINK_ID_LEN);
+	f->ids[i].first = f->ids[i].last;
 }
 
 /* A link id that the same destination knows and this datagram does not bear. */
@@ -324,8 +337,8 @@ static const uint8_t *other_id(const struct datagram *d)
 		if (!same_host(&flows[i].to, &d->to))
 			continue;
 		for (uint32_t n = 0; n < flows[i].ids_count; n++)
-			if (memcmp(flows[i].ids[n], d->data + LINK_ID_AT, LINK_ID_LEN))
-				return flows[i].ids[n];
+			if (memcmp(flows[i].ids[n].id, d->data + LINK_ID_AT, LINK_ID_LEN))
+				return flows[i].ids[n].id;
 	}
 	return NULL;
 }
@@ -584,10 +597,11 @@ static void report(void)
 		       i ? "," : "", host_text(&f->from, a, sizeof(a)), host_text(&f->to, b, sizeof(b)),
 		       (unsigned long long)f->datagrams, (unsigned long long)f->bytes);
 		for (uint32_t n = 0; n < f->ids_count; n++) {
-			printf("%s\"", n ? "," : "");
+			printf("%s{\"id\":\"", n ? "," : "");
 			for (int k = 0; k < LINK_ID_LEN; k++)
-				printf("%02x", f->ids[n][k]);
-			printf("\"");
+				printf("%02x", f->ids[n].id[k]);
+			printf("\",\"cells\":%llu,\"first_ms\":%.1f,\"last_ms\":%.1f}", (unsigned long long)f->ids[n].cells,
+			       (f->ids[n].first - f->first) / 1e6, (f->ids[n].last - f->first) / 1e6);
 		}
 		printf("]}");
 	}
