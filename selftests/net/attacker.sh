@@ -14,8 +14,7 @@ lab_net <<-END
 	link a r 5.1.0.2/24 5.1.0.1/24 2a00:1::2/64 2a00:1::1/64
 	link b r 5.2.0.2/24 5.2.0.1/24 2a00:2::2/64 2a00:2::1/64
 END
-lab_exec b "$PROBE" echo 7 &
-disown
+background b "$PROBE" echo 7
 
 back() { lab_exec a "$PROBE" udp - "${to:-5.2.0.2}" 7 "${1:-200}" "${2:-100}" 1; }
 check "the echo answers" wait_for 5 back 1

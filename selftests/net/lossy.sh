@@ -33,10 +33,8 @@ check "they carry packets" eval '(($(lab_exec client "$PROBE" udp mesh0 $web 7 3
 for h in $mesh_clients $mesh_relays $mesh_exits; do lab_wire "$h" net loss=0 dup=0 reorder=0 >/dev/null; done
 marker=meshvpn-marker-$RANDOM$RANDOM
 for i in 1 2 3 4 5 6 7 8; do echo "$marker"; done >"$tap_tmp/body"
-lab_exec net tcpdump -i any -w "$tap_tmp/all.pcap" -U --immediate-mode -Z root "not host $web and not host $web6" 2>"$tap_tmp/all.log" &
-disown
-lab_exec net tcpdump -i web -w "$tap_tmp/web.pcap" -U --immediate-mode -Z root 2>"$tap_tmp/web.log" &
-disown
+background net tcpdump -i any -w "$tap_tmp/all.pcap" -U --immediate-mode -Z root "not host $web and not host $web6" 2>"$tap_tmp/all.log"
+background net tcpdump -i web -w "$tap_tmp/web.pcap" -U --immediate-mode -Z root 2>"$tap_tmp/web.log"
 check "captures run" wait_for 5 eval 'grep -q listening "$tap_tmp/all.log" && grep -q listening "$tap_tmp/web.log"'
 check "an upload" through client "http://$web/upload/$marker" -T "$tap_tmp/body"
 check "and a download" through client "http://$web/upload/$marker"

@@ -44,9 +44,18 @@ mesh_up() {
 		echo "web web"
 	} >"$tap_tmp/topology"
 	lab_up "$tap_tmp/topology" || exit 1
-	lab_exec web "$PROBE" echo 7 &
-	disown
+	background web "$PROBE" echo 7
 	web=20.9.0.2 web6=2a00:20::2
+}
+
+# background HOST CMD...: until the lab goes; background_pid is its pid
+background() {
+	local ns
+	ns=$(lab_ns "$1")
+	shift
+	(exec ip netns exec "$ns" "$@") &
+	background_pid=$!
+	disown
 }
 
 # address HOST [4|6]
@@ -80,6 +89,8 @@ mesh_write() {
 		esac
 	done
 	file=$(lab_config "$1" "$role" "${once[@]}") || return
+	# a policy of one's own replaces that of lab_config
+	[[ " ${repeated[*]} " != *" Exit.Policy="* ]] || sed -i '/^Policy = accept \*:\*$/d' "$file"
 	for ((i = ${#repeated[@]} - 1; i >= 0; i--)); do
 		w=${repeated[i]#*.}
 		sed -i "/^\[${repeated[i]%%.*}\]/a ${w%%=*} = ${w#*=}" "$file"
