@@ -16,8 +16,8 @@
 
 #include "daemon.h"
 
-/* Changes come in bursts, but until then cells bear an old link id from a new address. */
-#define SETTLE_NS (5 * NSEC_PER_MSEC)
+/* Changes come in bursts; this is for all but the link ids, which cannot wait. */
+#define SETTLE_NS (100 * NSEC_PER_MSEC)
 
 static bool link_local(const struct endpoint *e)
 {
