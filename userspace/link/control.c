@@ -8,6 +8,10 @@
 
 #include <sodium.h>
 
+/* What one cell may ask of us: nobody who repeats himself in one datagram makes us answer a hundred. */
+#define MESSAGES_CELL 8
+#define ECHOES_CELL 1		/* of those, questions that are answered with a whole cell each */
+
 static void nonce_of(u64 counter, u8 nonce[12])
 {
 	memset(nonce, 0, 4);
@@ -139,15 +143,25 @@ static void own_message(struct link *l, const struct message *m, u32 lane, const
 	}
 }
 
+static bool echoes(const struct message *m)
+{
+	return m->type == MESSAGE_PING || m->type == MESSAGE_PROBE || m->type == MESSAGE_PATH_CHALLENGE;
+}
+
 static void messages(struct link *l, u8 *body, size_t len, u32 lane, const struct endpoint *from, enum mv_class class)
 {
 	struct cursor c = cursor_of(body, len);
 	struct links *ls = l->links;
 	struct message m;
 	u64 dropped = l->joiner.dropped;
+	u32 n = 0, echoed = 0;
 	int r;
 
 	while ((r = message_join(&l->joiner, &c, now_of(l), &m)) > 0) {
+		if (++n > MESSAGES_CELL || (echoes(&m) && ++echoed > ECHOES_CELL)) {
+			ls->stats.messages_bad++;
+			break;
+		}
 		if (m.type < MESSAGE_CREATE)
 			own_message(l, &m, lane, from, class);
 		else

@@ -17,17 +17,28 @@ u64 limits_hash(const struct links *ls, const void *what, size_t len)
 	return mv_get_le64(out) | 1ULL << 63;
 }
 
-bool limits_source(struct links *ls, const struct endpoint *from, bool proved)
+u64 limits_host(const struct links *ls, const struct endpoint *from)
 {
 	struct endpoint n = endpoint_normal(from);
-	u8 what[10] = { n.family, proved };
-	u64 now = ls->ts->now, key;
+	u8 what[10] = { n.family };
+
+	memcpy(what + 2, n.addr, n.family == AF_INET ? 4 : 8);
+	return limits_hash(ls, what, sizeof(what));
+}
+
+u64 *limits_spent(struct links *ls, const u8 cookie[COOKIE_LEN], u64 *key)
+{
+	*key = limits_hash(ls, cookie, COOKIE_LEN);
+	return &ls->limits.spent[*key % SPENT];
+}
+
+bool limits_source(struct links *ls, const struct endpoint *from, bool proved)
+{
+	u64 now = ls->ts->now, key = limits_host(ls, from);
 	struct source *s;
 
-	/* one host: an IPv4 address or an IPv6 /64 */
-	memcpy(what + 2, n.addr, n.family == AF_INET ? 4 : 8);
-	key = limits_hash(ls, what, sizeof(what));
-	s = &ls->limits.sources[key % SOURCES];
+	/* a flood of forged sources fills its own table only */
+	s = &ls->limits.sources[proved][key % SOURCES];
 	if (s->key != key && s->bucket.next <= now) {
 		s->key = key;
 		bucket_init(&s->bucket, ls->conf.source_rate, ls->conf.source_burst);

@@ -91,6 +91,7 @@ struct link *link_new(struct links *ls, enum link_state state)
 	l->txid = links_random64(ls);
 	l->class = MV_MEDIUM;
 	list_init(&l->by_peer.list);
+	list_init(&l->by_host.list);
 	htable_add(&ls->by_id, &l->by_id, l->id);
 	timer_init(&l->timer, NULL);
 	path_init(l);
@@ -175,6 +176,8 @@ void link_close(struct link *l, enum link_reason reason)
 	htable_del(&ls->by_id, &l->by_id);
 	if (!list_empty(&l->by_peer.list))
 		htable_del(&ls->by_peer, &l->by_peer);
+	if (!list_empty(&l->by_host.list))
+		htable_del(&ls->by_host, &l->by_host);
 	list_del(&l->list);
 	list_add_tail(&l->list, &ls->dead);
 	if (told)
@@ -194,6 +197,8 @@ void link_up(struct link *l)
 		ls->count++;
 		if (l->has_peer)
 			htable_add(&ls->by_peer, &l->by_peer, peer_key(&l->peer.id));
+		else
+			htable_add(&ls->by_host, &l->by_host, limits_host(ls, &l->remote));
 	} else {
 		ls->stats.established++;
 	}
@@ -410,6 +415,9 @@ static void set_defaults(struct links_conf *c)
 {
 	c->lanes = or_default(c->lanes, 1);
 	c->max_links = or_default(c->max_links, 4096);
+	c->max_links_host = or_default(c->max_links_host, 64);
+	c->anonymous_rate = or_default(c->anonymous_rate, 200);
+	c->anonymous_burst = or_default(c->anonymous_burst, 1000);
 	c->max_pending = or_default(c->max_pending, 256);
 	c->max_next = or_default(c->max_next, 1024);
 	c->handshakes_rate = or_default(c->handshakes_rate, 2000);
@@ -446,12 +454,13 @@ static int configure(struct links *ls, const struct links_conf *conf)
 
 static int tables_init(struct links *ls)
 {
-	struct htable *tables[] = { &ls->by_rx, &ls->by_id, &ls->by_peer, &ls->openings, &ls->halves };
+	struct htable *tables[] = { &ls->by_rx, &ls->by_id, &ls->by_peer, &ls->by_host, &ls->openings,
+				    &ls->halves };
 	u32 i, size = 64;
 
 	while (size < ls->conf.max_links && size < 65536)
 		size *= 2;
-	for (i = 0; i < 5; i++)
+	for (i = 0; i < sizeof(tables) / sizeof(*tables); i++)
 		if (htable_init(tables[i], i ? size : 4 * size, links_random64(ls)))
 			return -ENOMEM;
 	return 0;
@@ -462,6 +471,7 @@ static void release(struct links *ls)
 	htable_fini(&ls->by_rx);
 	htable_fini(&ls->by_id);
 	htable_fini(&ls->by_peer);
+	htable_fini(&ls->by_host);
 	htable_fini(&ls->openings);
 	htable_fini(&ls->halves);
 	free(ls->hello);
@@ -536,6 +546,7 @@ void links_stats_each(const struct links *ls, void (*each)(void *arg, const char
 	ONE(limited_source);
 	ONE(limited_total);
 	ONE(limited_next);
+	ONE(limited_host);
 	ONE(control_rx);
 	ONE(control_tx);
 	ONE(control_bad);

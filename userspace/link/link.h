@@ -73,6 +73,8 @@ struct links_conf {
 	u32 lanes;				/* our sockets; 1 behind a NAT */
 	/* limits, 0: the default in brackets */
 	u32 max_links;				/* 4096 */
+	u32 max_links_host;			/* anonymous ones of one host (an IPv4 address, an IPv6 /64), 64 */
+	u32 anonymous_rate, anonymous_burst;	/* datagrams a second up from one anonymous link, 200, 1000 */
 	u32 max_pending;			/* handshakes of ours at a time, 256 */
 	u32 max_next;				/* responder sessions not yet confirmed, 1024 */
 	u32 handshakes_rate, handshakes_burst;	/* per second in total before RETRY is demanded, 2000, 200 */
@@ -153,7 +155,7 @@ int link_cell(struct link *link, u32 circuit, u64 counter, enum mv_class class, 
 
 struct links_stats {
 	u64 handshakes_in, handshakes_out, established, retries_sent, retries_seen, refused_puzzle;
-	u64 garbage, bad_cookie, bad_handshake, replayed, limited_source, limited_total, limited_next;
+	u64 garbage, bad_cookie, bad_handshake, replayed, limited_source, limited_total, limited_next, limited_host;
 	u64 control_rx, control_tx, control_bad, control_replay, unknown_link, header_bad;
 	u64 pings, timeouts, rekeys, path_challenges, path_changes, fragments_dropped, messages_bad;
 };

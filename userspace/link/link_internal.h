@@ -28,6 +28,7 @@
 #define SOURCES 4096
 #define BACKOFFS 1024
 #define STAMPS 4096
+#define SPENT 4096
 
 struct source {
 	u64 key;
@@ -45,13 +46,18 @@ struct stamp {
 
 struct limits {
 	u8 seed[16];
-	struct source sources[SOURCES];
+	struct source sources[2][SOURCES];	/* those that proved themselves have a table of their own */
+	u64 spent[SPENT];			/* cookies that were paid with */
 	struct backoff backoffs[BACKOFFS];
 	struct stamp stamps[STAMPS];
 };
 
 /* Take one from the bucket of this source; proved: its address is, by a cookie. */
 bool limits_source(struct links *ls, const struct endpoint *from, bool proved);
+/* The host of an address as a key: an IPv4 address or an IPv6 /64. */
+u64 limits_host(const struct links *ls, const struct endpoint *from);
+/* Where this cookie is noted when it has been spent, and what stands there then. */
+u64 *limits_spent(struct links *ls, const u8 cookie[COOKIE_LEN], u64 *key);
 /* May we try this again? And what became of it. */
 bool limits_may_try(struct links *ls, const void *what, size_t len);
 void limits_failed(struct links *ls, const void *what, size_t len);
@@ -220,7 +226,7 @@ struct circuit_ids {
 
 struct link {
 	struct list list;		/* links->all or links->half_list */
-	struct hnode by_id, by_peer;
+	struct hnode by_id, by_peer, by_host;	/* by_host: anonymous peers that are up */
 	struct links *links;
 	enum link_state state;
 	u32 id, refs, busy;
@@ -265,7 +271,7 @@ struct links {
 	struct datapath *dp;
 	u8 *hello;
 	struct list all, half_list, opening_list, dead;
-	struct htable by_rx, by_id, by_peer, openings, halves;
+	struct htable by_rx, by_id, by_peer, by_host, openings, halves;
 	u32 count, half_count, opening_count, next_id;
 	struct timer half_timer;
 	struct bucket total, paid, retry;

@@ -103,20 +103,42 @@ static void easier(struct links *ls)
 	}
 }
 
+/*
+ * The pool is full: the oldest goes. Who wants to talk confirms within a round trip, so what waits
+ * longest is what nobody will miss; keeping it would let a few sources shut out all others.
+ */
+static bool make_room(struct links *ls)
+{
+	if (ls->half_count < ls->conf.max_next)
+		return true;
+	ls->stats.limited_next++;
+	link_close(list_entry(ls->half_list.next, struct link, list), REASON_LIMIT);
+	return true;
+}
+
+/* A cookie and its solution pay for one Noise: its maker could have many payloads for one ephemeral key. */
+static bool paid(struct links *ls, const struct first *f)
+{
+	u64 key, *spent = limits_spent(ls, f->head.cookie, &key);
+
+	if (*spent == key) {
+		ls->stats.bad_cookie++;
+		return false;
+	}
+	if (!bucket_take(&ls->paid, ls->ts->now, 1)) {
+		harder(ls);
+		return false;
+	}
+	*spent = key;
+	return make_room(ls);
+}
+
 /* May this handshake cost us its Noise? Sends RETRY where that helps. */
 static bool affordable(struct links *ls, const struct first *f)
 {
 	easier(ls);
-	if (ls->half_count >= ls->conf.max_next) {
-		ls->stats.limited_next++;
-		return false;
-	}
-	if (f->proved) {
-		if (bucket_take(&ls->paid, ls->ts->now, 1))
-			return true;
-		harder(ls);
-		return false;
-	}
+	if (f->proved)
+		return paid(ls, f);
 	if (ls->half_count < ls->conf.max_next / 2 && bucket_take(&ls->total, ls->ts->now, 1))
 		return true;
 	send_retry(ls, f);
@@ -329,6 +351,22 @@ static bool join(struct link *old, struct link *l)
 	return old->state == LINK_UP;
 }
 
+/* Has this host as many links as one may have? Relays show who they are, and have one each. */
+static bool host_full(const struct link *l)
+{
+	const struct htable *t = &l->links->by_host;
+	u64 key = limits_host(l->links, &l->remote);
+	struct hnode *h;
+	u32 n = 0;
+
+	if (l->has_peer)
+		return false;
+	list_for_each(h, htable_bucket(t, key), list)
+		if (h->key == key && ++n >= l->links->conf.max_links_host)
+			return true;
+	return false;
+}
+
 bool half_confirm(struct link **link)
 {
 	struct link *l = *link, *old = l->has_peer ? links_by_peer(l->links, &l->peer.id, l) : NULL;
@@ -346,6 +384,11 @@ bool half_confirm(struct link **link)
 		link_close(old, REASON_LINK);
 	if (ls->count >= ls->conf.max_links) {
 		ls->stats.limited_total++;
+		link_close(l, REASON_LIMIT);
+		return false;
+	}
+	if (host_full(l)) {
+		ls->stats.limited_host++;
 		link_close(l, REASON_LIMIT);
 		return false;
 	}

@@ -124,7 +124,10 @@ static void describe(const struct session *s, enum datapath_session_state state,
 
 static int install_link(struct link *l)
 {
-	struct datapath_link d = { .id = l->id };
+	const struct links_conf *conf = &l->links->conf;
+	/* whom nobody knows keeps the control thread less busy: a relay's link carries many circuits */
+	struct datapath_link d = { .id = l->id, .up_rate = l->has_peer ? 0 : conf->anonymous_rate,
+				   .up_burst = l->has_peer ? 0 : conf->anonymous_burst };
 	int r = l->in_datapath ? 0 : datapath_link_apply(l->links->dp, DATAPATH_NEW, &d);
 
 	l->in_datapath = l->in_datapath || !r;

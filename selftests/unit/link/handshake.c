@@ -237,25 +237,47 @@ TEST_F(link, silent_to_garbage)
 	EXPECT_EQ(0, self->a->links->count);
 }
 
-/* A first message like a client's, valid or not, from any source. */
-static size_t forge(struct node *to, struct sim *sim, bool valid, u8 *datagram)
+/* The same handshake, with another instance in its payload, and perhaps a cookie. */
+static size_t forge_as(struct node *to, const u8 secret[32], const struct mask_ids *ids, const u8 *cookie,
+		       u64 instance, bool valid, u8 *datagram)
 {
-	u8 secret[32], prologue[64], payload[200], message[400], random[MASK_RANDOM];
-	struct offer o = { .lanes = 1, .ids_count = 2, .ids = { 1, 2 }, .instance = 3 };
+	u8 prologue[64], payload[200], message[400], random[MASK_RANDOM];
+	struct offer o = { .lanes = 1, .ids_count = 2, .ids = { 1, 2 }, .instance = instance };
 	struct mask_head head = { .kind = MASK_FIRST, .use = MASK_LINK, .suite = 1, .data = message };
-	struct mask_ids ids;
 	struct noise n;
 
-	sim_random(sim, secret, 32);
-	sim_random(sim, random, sizeof(random));
-	sim_random(sim, &ids, sizeof(ids));
+	if (cookie)
+		memcpy(head.cookie, cookie, COOKIE_LEN);
+	randombytes_buf(random, sizeof(random));
 	noise_init(&n, NOISE_NK, true, prologue, handshake_prologue(&to->conf.id, prologue), secret, NULL,
 		   to->conf.onion.public, NULL);
 	head.len = head.total = (u16)noise_write(&n, payload, offer_write(&o, payload, sizeof(payload)), message,
 						 sizeof(message));
 	message[40] ^= !valid;
-	mask_seal(&head, &ids, MASK_TO_RESPONDER, to->conf.onion.public, random, datagram, 1200);
+	mask_seal(&head, ids, MASK_TO_RESPONDER, to->conf.onion.public, random, datagram, 1200);
 	return 1200;
+}
+
+/* A first message like a client's, valid or not, from any source. */
+static size_t forge(struct node *to, struct sim *sim, bool valid, u8 *datagram)
+{
+	struct mask_ids ids;
+	u8 secret[32];
+
+	sim_random(sim, secret, 32);
+	sim_random(sim, &ids, sizeof(ids));
+	return forge_as(to, secret, &ids, NULL, 3, valid, datagram);
+}
+
+/* What a source gets who receives RETRY, without the work. */
+static void forge_cookie(struct node *to, const struct endpoint *from, const struct mask_ids *ids, u8 *cookie)
+{
+	u8 source[1 + 16 + 2 + 2 * MASK_ID] = { from->family };
+
+	memcpy(source + 1, from->addr, 16);
+	mv_put_le16(source + 17, from->port);
+	memcpy(source + 19, ids, sizeof(*ids));
+	cookie_make(to->links->cookie_secret, sim_now(to->net->sim), 0, source, sizeof(source), cookie);
 }
 
 TEST_F(link, amplification)
@@ -322,6 +344,78 @@ TEST_F(link, half_open_pool_is_bounded)
 	sim_run(self->net.sim, 15 * SEC);
 	EXPECT_EQ(0, self->a->links->half_count);
 	EXPECT_EQ(1, self->a->links->count);
+}
+
+/* Sources that show where they are fill the pool and keep it full: nobody is shut out. */
+TEST_F(link, full_pool_shuts_nobody_out)
+{
+	struct mask_ids ids;
+	u8 secret[32], cookie[COOKIE_LEN], datagram[1200];
+	u32 i;
+
+	self->a->conf.max_next = 16;
+	self->a->conf.puzzle_bits = 1;
+	links_reconfigure(self->a->links, &self->a->conf);
+	for (i = 0; i < 400 && !self->client->link; i++) {
+		struct endpoint from = endpoint("203.0.113.9:9");
+
+		if (i == 100)
+			ASSERT_NE(NULL, node_open(self->client, self->a));
+		from.addr[3] = (u8)(i % 8);
+		sim_random(self->net.sim, secret, 32);
+		sim_random(self->net.sim, &ids, sizeof(ids));
+		forge_cookie(self->a, &from, &ids, cookie);
+		sim_inject(self->net.sim, &from, sim_node_address(self->a->sim), datagram,
+			   forge_as(self->a, secret, &ids, cookie, i, true, datagram));
+		sim_run(self->net.sim, 10 * MS);
+		EXPECT_GE(16, self->a->links->half_count);
+	}
+	EXPECT_NE(NULL, self->client->link);
+	EXPECT_LT(0, stats_of(self->a)->limited_next);
+	EXPECT_EQ(0, stats_of(self->a)->bad_cookie);
+}
+
+/* One cookie and one ephemeral key, and each time another payload: paid for once. */
+TEST_F(link, cookie_pays_once)
+{
+	struct endpoint from = endpoint("203.0.113.9:9");
+	u8 secret[32], cookie[COOKIE_LEN], datagram[1200];
+	struct mask_ids ids;
+	u32 i;
+
+	sim_random(self->net.sim, secret, 32);
+	sim_random(self->net.sim, &ids, sizeof(ids));
+	forge_cookie(self->a, &from, &ids, cookie);
+	for (i = 0; i < 20; i++)
+		sim_inject(self->net.sim, &from, sim_node_address(self->a->sim), datagram,
+			   forge_as(self->a, secret, &ids, cookie, i, true, datagram));
+	sim_run(self->net.sim, 100 * MS);
+	EXPECT_EQ(1, self->a->links->half_count);
+	EXPECT_EQ(19, stats_of(self->a)->bad_cookie);
+}
+
+TEST_F(link, links_of_one_host)
+{
+	struct node *n;
+	char address[32];
+	u32 i;
+
+	self->a->conf.max_links_host = 3;
+	links_reconfigure(self->a->links, &self->a->conf);
+	for (i = 0; i < 5; i++) {
+		snprintf(address, sizeof(address), "203.0.113.9:%u", 1000 + i);
+		n = node_new(&self->net, address, false);
+		node_open(n, self->a);
+		sim_run(self->net.sim, SEC);
+	}
+	EXPECT_EQ(3, self->a->links->count);
+	EXPECT_LT(0, stats_of(self->a)->limited_host);
+	/* others, and relays of that host, are not meant */
+	EXPECT_TRUE(net_connect(self->client, self->a));
+	n = node_new(&self->net, "203.0.113.9:2000", true);
+	EXPECT_TRUE(net_connect(n, self->a));
+	sim_run(self->net.sim, SEC);
+	EXPECT_EQ(5, self->a->links->count);
 }
 
 TEST_F(link, retry_under_load)

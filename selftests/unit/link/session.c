@@ -515,6 +515,38 @@ TEST_F(link, long_messages)
 	EXPECT_NE(link_txid(self->client->link), link_txid(self->client->link));
 }
 
+/* A cell full of questions gets one answer. */
+TEST_F(link, crowded_cell)
+{
+	u8 cell[MV_CELL_MAX] = { 0 }, nonce[12] = { 0 };
+	struct message m = { .type = MESSAGE_PING };
+	struct session *s;
+	u64 before, bad;
+	size_t at;
+
+	ASSERT_TRUE(net_connect(self->client, self->a));
+	sim_run(self->net.sim, 2 * SEC);
+	s = self->client->link->current;
+	for (at = MV_CELL_BODY; at + MESSAGE_HEADER <= MV_CELL_BODY + MV_BODY_MEDIUM; at += MESSAGE_HEADER) {
+		struct message_fragments f = message_fragments_of(&m);
+
+		m.txid++;
+		message_fragment(&f, cell + at, MESSAGE_HEADER);
+	}
+	mv_put_le64(nonce + 4, s->tx_counter);
+	crypto_aead_chacha20poly1305_ietf_encrypt_detached(cell + MV_CELL_BODY, cell + MV_CELL_LAYER, NULL,
+							   cell + MV_CELL_BODY, MV_BODY_MEDIUM, NULL, 0, NULL, nonce,
+							   s->tx_keys.control);
+	mv_header_seal(cell, &s->tx_header, s->tx_id, MV_CIRCUIT_CONTROL, s->tx_counter++, MV_BODY_MEDIUM, 0);
+	before = stats_of(self->a)->control_tx;
+	bad = stats_of(self->a)->messages_bad;
+	sim_inject(self->net.sim, sim_node_address(self->client->sim), sim_node_address(self->a->sim), cell,
+		   MV_CELL_HEADER + MV_BODY_MEDIUM);
+	sim_run(self->net.sim, 50 * MS);
+	EXPECT_LE(stats_of(self->a)->control_tx, before + 2);	/* and perhaps a keepalive */
+	EXPECT_EQ(bad + 1, stats_of(self->a)->messages_bad);
+}
+
 TEST_F(link, control_needs_no_more_than_the_numbers)
 {
 	ASSERT_TRUE(net_connect(self->client, self->a));
