@@ -86,7 +86,7 @@ struct core_out {
 	u32 cells;			/* begun */
 	u32 end;			/* bytes of finished cells */
 	u32 reserved;			/* bytes of begun cells */
-	u64 seq;			/* order in which they were opened */
+	u32 seq;			/* order in which they were opened */
 };
 
 /* A payload being packed, and the cell made of it. */
@@ -149,7 +149,7 @@ struct core {
 	u32 seal_count;
 	u8 out_order[CORE_OUT_MAX];	/* in the order in which they were opened */
 	u32 out_used, out_next;
-	u64 out_seq;
+	u32 out_seq;
 
 	struct core_slot slots[CORE_SLOTS];
 	u32 slot_free, slot_made;
@@ -215,7 +215,8 @@ void core_run(struct core *core);
 void core_random(struct core *core, u8 *to, u32 len);
 u8 core_random_byte(struct core *core);
 u8 *core_scratch(struct core *core, u32 i);
-void core_up(struct core *core, struct core_cell *cell, struct bucket *bucket);
+/* A cell of a circuit with pass that is not ours goes up. */
+void core_up_pass(struct core *core, struct core_cell *cell);
 void core_up_link(struct core *core, struct core_cell *cell);
 /* Tell the daemon once when numbers or volume are near their end. */
 void core_limits(struct core *core, struct dp_circuit *c);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The changing half of flat.h: at most half full, grows by doubling, never shrinks. */
+/* The changing half of flat.h: at most two thirds full, grows by doubling, never shrinks. */
 #include "flat.h"
 
 #include <errno.h>
@@ -33,7 +33,7 @@ int flat_reserve(struct flat *f, u32 more)
 	struct flat old = *f;
 	u32 size = f->slots ? f->mask + 1 : FIRST_SIZE, i;
 
-	while (size / 2 < f->count + more)
+	while ((u64)size * 2 / 3 < (u64)f->count + more)
 		size *= 2;
 	if (f->slots && size == f->mask + 1)
 		return 0;

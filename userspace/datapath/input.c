@@ -34,17 +34,23 @@ u8 core_random_byte(struct core *core)
 	return b;
 }
 
+/* A room of the cell with this place in the batch: jobs and unwraps count apart from each other. */
 u8 *core_scratch(struct core *core, u32 i)
 {
 	return core->scratch + (size_t)i * ONION_SCRATCH;
 }
 
-void core_up(struct core *core, struct core_cell *cell, struct bucket *bucket)
+void core_up_pass(struct core *core, struct core_cell *cell)
 {
 	const struct core_from *f = &core->froms[cell->from];
+	struct bucket b;
+	bool take;
 
-	if (bucket_take(bucket, core->now, 1) &&
-	    core->ops->datagram(core->arg, f->lane, &f->from, cell->data, cell->len))
+	bucket_init(&b, TABLE_PASS_RATE, TABLE_PASS_BURST);
+	b.next = cell->circuit->pass_next;
+	take = bucket_take(&b, core->now, 1);
+	cell->circuit->pass_next = b.next;
+	if (take && core->ops->datagram(core->arg, f->lane, &f->from, cell->data, cell->len))
 		count_add(core->stats.up, 1);
 	else
 		core_drop(core, DROP_UP);
@@ -227,8 +233,7 @@ static bool find_circuit(struct core *core, struct core_cell *cell)
 		core_up_link(core, cell);
 		return false;
 	}
-	__builtin_prefetch(cell->circuit);
-	__builtin_prefetch((u8 *)cell->circuit + 64);
+	__builtin_prefetch(&cell->circuit->link);
 	__builtin_prefetch(cell->away ? &cell->circuit->backward : &cell->circuit->forward);
 	return true;
 }

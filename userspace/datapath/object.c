@@ -231,23 +231,21 @@ struct dp_circuit *table_circuit_new(struct table *t, const struct datapath_circ
 	if (t->circuit_count >= t->conf.max_circuits)
 		return NULL;
 	*err = -ENOMEM;
-	c = aligned_alloc(64, (sizeof(*c) + 63) & ~63UL);
+	c = secret_alloc(&t->circuit_blocks, sizeof(*c));
 	if (!c)
 		return NULL;
-	memset(c, 0, sizeof(*c));
-	c->kind = conf->kind;
+	c->kind = (u8)conf->kind;
 	c->data_class = (u8)conf->data_class;
 	c->small_forward = conf->small_forward;
 	c->pass = conf->pass;
 	c->id = conf->circuit;
-	c->hops = conf->kind == DATAPATH_ORIGIN_CIRCUIT ? conf->hops : 1;
-	c->reserve = conf->reserve;
+	c->hops = conf->kind == DATAPATH_ORIGIN_CIRCUIT ? (u8)conf->hops : 1;
+	c->reserve = (u16)conf->reserve;
 	c->rate = conf->rate;
 	c->burst = conf->burst;
 	c->backward.next = MV_COUNTER_FIRST;
 	bucket_init(&c->forward.rate, conf->rate, conf->burst);
 	bucket_init(&c->backward.rate, conf->rate, conf->burst);
-	bucket_init(&c->forward.pass_bucket, TABLE_PASS_RATE, TABLE_PASS_BURST);
 	list_init(&c->link_node);
 	list_init(&c->out_node);
 	list_init(&c->exit_node);
@@ -267,5 +265,5 @@ void table_circuit_free(struct table *t, struct dp_circuit *c)
 			core_forget(t->cores[i], c);
 	edge_free(c);
 	secret_free(&t->secrets, c->keys, keys_len(c));
-	free(c);
+	secret_free(&t->circuit_blocks, c, sizeof(*c));
 }

@@ -17,7 +17,7 @@ bool origin_prepare(struct core *core, struct core_cell *cell)
 	}
 	if (!mv_replay_check(&half->replay, cell->header.counter)) {
 		if (c->pass)
-			core_up(core, cell, &c->forward.pass_bucket);
+			core_up_pass(core, cell);
 		else
 			core_drop_half(core, half, DROP_REPLAY);
 		return false;
@@ -30,7 +30,7 @@ bool origin_prepare(struct core *core, struct core_cell *cell)
 	u = &core->unwraps[core->unwrap_count++];
 	*u = (struct onion_unwrap){
 		.keys = circuit_onion(c), .highest = c->edge->highest, .cell = cell->data,
-		.body = cell->len - MV_CELL_HEADER, .scratch = core_scratch(core, cell->job),
+		.body = cell->len - MV_CELL_HEADER, .scratch = core_scratch(core, (u32)(cell - core->cells)),
 	};
 	u->counters[0] = cell->header.counter;
 	if (c->pass && c->hops == 1) {
@@ -57,7 +57,7 @@ static bool verified(struct core *core, struct core_cell *cell)
 	}
 	/* the rest of the unwrapped cell lies in scratch: with more hops the cell is as it came */
 	if (c->pass && (c->hops > 1 || u->cell != cell->data))
-		core_up(core, cell, &c->forward.pass_bucket);
+		core_up_pass(core, cell);
 	else
 		core_drop_half(core, &c->backward, cause);
 	return false;

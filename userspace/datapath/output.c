@@ -88,7 +88,8 @@ struct core_out *out_reserve(struct core *core, struct dp_link *link, u32 circui
 	lane = circuit % s->remote_lanes;
 	at = hash(s, lane, class);
 	out = core->out_index[at] ? &core->outs[core->out_index[at] - 1] : NULL;
-	if (out && (out->session != s || out->seq < half->out_seq || out->remote_lane != lane || out->class != class ||
+	if (out && (out->session != s || (int)(out->seq - half->out_seq) < 0 ||
+		    out->remote_lane != lane || out->class != class ||
 		    out->lane != source_lane(core, s, circuit) || !out_fits(out, len))) {
 		if (out->session)
 			out->full = true;

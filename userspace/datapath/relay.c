@@ -51,7 +51,7 @@ static bool prepare_forward(struct core *core, struct core_cell *cell)
 	}
 	if (!mv_replay_check(&c->forward.replay, counter)) {
 		if (c->pass)
-			core_up(core, cell, &c->forward.pass_bucket);
+			core_up_pass(core, cell);
 		else
 			core_drop_half(core, &c->forward, DROP_REPLAY);
 		return false;
@@ -108,7 +108,7 @@ static bool verified(struct core *core, struct core_cell *cell)
 	if (ok && mv_replay_commit(&c->forward.replay, cell->header.counter))
 		return true;
 	if (c->pass)
-		core_up(core, cell, &c->forward.pass_bucket);
+		core_up_pass(core, cell);
 	else
 		core_drop_half(core, &c->forward, ok ? DROP_REPLAY : DROP_LAYER);
 	return false;

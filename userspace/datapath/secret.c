@@ -36,9 +36,10 @@ static struct secret_chunk *chunk_new(struct secrets *s)
 
 	if (chunk == MAP_FAILED)
 		return NULL;
-	if (mlock(chunk, CHUNK))
-		s->unlocked = true;
-	madvise(chunk, CHUNK, MADV_DONTDUMP);
+	if (!s->plain) {
+		s->unlocked |= mlock(chunk, CHUNK) != 0;
+		madvise(chunk, CHUNK, MADV_DONTDUMP);
+	}
 	chunk->used = STEP;
 	chunk->next = s->chunks;
 	s->chunks = chunk;

@@ -16,6 +16,7 @@ struct secret_chunk;
 struct secrets {
 	struct secret_chunk *chunks;
 	void *free[SECRET_CLASSES];
+	bool plain;		/* set after init: no keys, only small blocks that lie close together */
 	bool unlocked;		/* some chunk could not be locked: RLIMIT_MEMLOCK */
 };
 

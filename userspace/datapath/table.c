@@ -27,6 +27,8 @@ int table_init(struct table *t, const struct datapath_conf *conf)
 	bucket_init(&t->unknown, TABLE_UNKNOWN_RATE, TABLE_UNKNOWN_BURST);
 	bucket_init(&t->rate, conf->rate, conf->burst > MV_CELL_MAX ? conf->burst : MV_CELL_MAX);
 	secrets_init(&t->secrets);
+	secrets_init(&t->circuit_blocks);
+	t->circuit_blocks.plain = true;
 	randombytes_buf(seeds, sizeof(seeds));
 	flat_init(&t->rx_ids, seeds[0]);
 	flat_init(&t->circuits, seeds[1]);
@@ -99,6 +101,7 @@ void table_fini(struct table *t)
 	htable_fini(&t->exits);
 	htable_fini(&t->inner4);
 	htable_fini(&t->inner6);
+	secrets_fini(&t->circuit_blocks);
 	secrets_fini(&t->secrets);
 }
 

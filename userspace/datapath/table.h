@@ -99,37 +99,45 @@ struct dp_exit {
 /* One direction of a circuit. Written by its owner only. */
 struct dp_half {
 	struct mv_replay replay;
+	u64 cells, bytes, last;
 	struct bucket rate;
-	u64 cells, bytes, drops, last;
-	struct queue_flow *flow;		/* cells that wait */
 	u64 next;				/* backward half: the number sealed next, also an origin's */
-	u64 out_seq;				/* of the super-packet with its last cell */
-	struct bucket pass_bucket;		/* forward half: cells under pass that go up */
-} __attribute__((aligned(64)));
+	struct queue_flow *flow;		/* cells that wait */
+	u32 out_seq;				/* of the super-packet with its last cell */
+	u32 drops;
+};
 
 struct edge;
 
+/*
+ * Packed, for there are many: what every cell needs is one line in the middle, with what is
+ * seldom touched on both sides of it, so that the owners of the two halves share no line that
+ * either writes.
+ */
 struct dp_circuit {
+	/* owner of id. Origin: what it sends, and the window over the terminus's numbers */
+	struct dp_half forward;
+	struct list link_node, out_node;
+	u32 exit_id;
 	/* read by all */
-	enum datapath_circuit_kind kind;
-	u8 data_class;
-	bool small_forward, pass;
-	u32 id, out_id, hops, reserve;
-	struct dp_link *link, *out_link;
+	struct dp_link *link __attribute__((aligned(64))), *out_link;
 	u8 *keys;				/* secret: kf, kb; origin: struct onion_keys */
 	struct edge *edge;			/* origin, terminus */
 	struct dp_exit *exit;
-	u64 rate, burst;
-	u32 exit_id;
+	u32 id, out_id;
+	u8 kind;				/* enum datapath_circuit_kind */
+	u8 data_class, hops;
+	bool small_forward, pass;
 	bool warned;				/* EV_COUNTER was raised */
-	struct list link_node, out_node, exit_node;
-	/* forward half: owner of id. Origin: what it sends, and the window over the terminus's numbers */
-	struct dp_half forward;
-	/* backward half: owner of out_id; at origin and terminus of id */
+	u16 reserve;
+	struct list exit_node;
+	u64 rate, burst;
+	u64 pass_next;				/* bucket of cells under pass that go up */
+	/* owner of out_id; at origin and terminus of id */
 	struct dp_half backward;
-};
+} __attribute__((aligned(64)));
 
-_Static_assert(sizeof(struct dp_circuit) + 2 * MV_KEY_LEN <= 1024, "a relay's circuit stays small");
+_Static_assert(sizeof(struct dp_circuit) <= 832, "a relay's circuit with keys and table stays below 1 KiB");
 
 #define CIRCUIT_KEYS_LEN (2 * MV_KEY_LEN)
 
@@ -155,7 +163,7 @@ struct table {
 	u32 caps;
 	u32 workers;
 	struct core *cores[DATAPATH_LANES_MAX];
-	struct secrets secrets;
+	struct secrets secrets, circuit_blocks;
 	struct flat rx_ids;			/* link id: dp_session */
 	struct flat circuits;			/* circuit_key(): dp_circuit, bit 0: its side away from the origin */
 	struct htable links, devices, exits, inner4, inner6;

@@ -17,7 +17,7 @@ bool terminus_prepare(struct core *core, struct core_cell *cell)
 	}
 	if (!mv_replay_check(&half->replay, cell->header.counter)) {
 		if (c->pass)
-			core_up(core, cell, &c->forward.pass_bucket);
+			core_up_pass(core, cell);
 		else
 			core_drop_half(core, half, DROP_REPLAY);
 		return false;
@@ -31,7 +31,7 @@ bool terminus_prepare(struct core *core, struct core_cell *cell)
 	job = &core->jobs[core->job_count++];
 	onion_open(job, circuit_kf(c), cell->header.counter, cell->data, cell->len - MV_CELL_HEADER);
 	if (c->pass)
-		job->dst = core_scratch(core, cell->job);
+		job->dst = core_scratch(core, (u32)(cell - core->cells));
 	cell->payload = job->dst;
 	return true;
 }
@@ -45,7 +45,7 @@ void terminus_finish(struct core *core, struct core_cell *cell)
 
 	if (!ok || !mv_replay_commit(&half->replay, cell->header.counter)) {
 		if (c->pass && cell->payload != cell->data + MV_CELL_BODY)
-			core_up(core, cell, &c->forward.pass_bucket);
+			core_up_pass(core, cell);
 		else
 			core_drop_half(core, half, ok ? DROP_REPLAY : DROP_LAYER);
 		return;
