@@ -7,12 +7,17 @@
 
 #include <arpa/inet.h>
 #include <linux/virtio_net.h>
+#include <netinet/udp.h>
 
 #include "rig.h"
 
 #define MTU 1420
 #define DEVICE 3
 #define SESSION 7
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
 
 static const u8 inner4[4] = { 198, 18, 1, 2 }, far4[4] = { 8, 8, 4, 4 };
 static const u8 inner6[16] = { 0xfd, 1, [15] = 9 }, far6[16] = { 0x20, 1, 0x0d, 0xb8, [15] = 1 };
@@ -548,6 +553,61 @@ TEST_F(stream, two_devices)
 	self->client->device_fd = first;
 	memcpy(self->client->device_name, name, sizeof(name));
 	one_out(_metadata, self);
+}
+
+static bool twenty_packets(void *arg)
+{
+	struct datapath_stats stats;
+
+	datapath_stats_get(((struct rig_dp *)arg)->dp, &stats);
+	return stats.rx_packets >= 20;
+}
+
+/* Under pass cells are opened beside themselves: those of an exit and those of an origin, in one batch. */
+TEST_F(stream, pass_of_both_roles)
+{
+	static const u8 mine[4] = { 198, 18, 7, 7 };
+	struct datapath_session s = { .id = 9, .device = 4, .has4 = true };
+	struct datapath_circuit c = self->at_exit, o = self->at_client;
+	int first = self->client->device_fd, second;
+	u8 payload[400] = { 0 }, cells[20][MV_CELL_MAX];
+	struct datapath_stats stats;
+	struct rig_link link;
+	int segment = MV_CELL_MAX;
+	u32 len = 0, i;
+
+	memcpy(s.inner4, mine, 4);
+	ASSERT_EQ(0, rig_device(self->client, 4, DATAPATH_ROLE_EXIT, MTU));
+	second = self->client->device_fd;
+	ASSERT_EQ(0, rig_link(self->client, 5, 0, &link));
+	ASSERT_EQ(0, datapath_session_apply(self->client->dp, DATAPATH_NEW, &s));
+	c.link = s.link = o.link = 5;
+	c.circuit = s.circuit = 56;
+	c.session = 9;
+	o.circuit = 58;
+	ASSERT_EQ(0, datapath_circuit_apply(self->client->dp, DATAPATH_NEW, &c));
+	ASSERT_EQ(0, datapath_circuit_apply(self->client->dp, DATAPATH_NEW, &o));
+	ASSERT_EQ(0, datapath_session_apply(self->client->dp, DATAPATH_SET, &s));
+	for (i = 0; i < 10; i++) {
+		make4(payload + 4, 60, mine, far4, (u8)i);
+		len = rig_payload_cell(cells[2 * i], &link, 56, 4096 + i, c.kf[0], MV_LARGE, payload, sizeof(payload));
+		make4(payload + 4, 60, far4, inner4, (u8)i);
+		len = back_cell(cells[2 * i + 1], &link, &o, 4096 + i, 4096 + i, payload, sizeof(payload));
+	}
+	/* one super-packet where there are sockets */
+	if (setsockopt(self->client->peer_fd[0], SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment)))
+		for (i = 0; i < 20; i++)
+			rig_send(self->client, 0, 0, cells[i], len);
+	else
+		rig_send(self->client, 0, 0, cells[0], sizeof(cells));
+	EXPECT_TRUE(rig_events(self->client, DATAPATH_EV_PASS, 2));
+	EXPECT_TRUE(rig_until(&self->rig, twenty_packets, self->client));
+	datapath_stats_get(self->client->dp, &stats);
+	EXPECT_EQ(0, stats.drops[DROP_SOURCE]);
+	EXPECT_EQ(0, stats.drops[DROP_DESTINATION]);
+	self->client->device_fd = first;
+	if (second >= 0 && second != first)
+		close(second);
 }
 
 /* The device goes, and another comes. */
