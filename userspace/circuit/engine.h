@@ -17,6 +17,7 @@
 #define CREATE_REPLY_NS (6 * NSEC_PER_SEC)
 #define CLASS_WAIT (4500 * NSEC_PER_MSEC)	/* for a new link to learn what its path carries */
 #define CLASS_PAUSE (60 * NSEC_PER_MSEC)
+#define PUZZLES_USED 8192		/* of two minutes, more or less: a place is shared by hashes */
 #define SWEEPS 6			/* looks at idle circuits in one idle time */
 
 /* Per link: made with the first message or circuit on it, gone when the link is. */
@@ -61,8 +62,7 @@ struct circuits {
 	bool draining;
 	struct bucket creates, destroys;
 	u8 puzzle_key[32];
-	u64 puzzle_used[256];		/* challenge and solution were used: hashes, a ring */
-	u32 puzzle_used_at;
+	u64 puzzle_used[PUZZLES_USED];	/* handshakes that came with a solution: hashes, each at its place */
 	struct timer sweep;
 	struct circuits_stats stats;
 };
@@ -110,6 +110,8 @@ u32 session_id_new(struct circuits *c);
 struct hop;
 struct origin;
 void hops_create(struct circuits *c, struct link_state *ls, const struct message *m);
+/* A puzzle's solution counts once. */
+bool hops_puzzle_fresh(struct circuits *c, const struct wire_create *m);
 void hop_created(struct circuits *c, struct end *out, const struct message *m, const struct wire_created *created);
 void hop_create_failed(struct circuits *c, struct end *out, const struct message *m, const struct wire_failed *failed);
 void hop_cell(struct circuits *c, struct end *in, const struct mv_header *header, u8 *cell, size_t len);

@@ -11,6 +11,7 @@
 #include <sodium.h>
 
 #define PAYLOAD (MV_BODY_MEDIUM - MV_RESERVE_LONG)
+#define MESSAGES_CELL 8		/* read of one payload: each may cost an answer of a cell */
 
 /* ---- sending under tb ---- */
 
@@ -121,9 +122,11 @@ static void messages(struct hop *h, const u8 *payload)
 	struct cursor at = cursor_of(payload + 4, PAYLOAD - 4);
 	struct message m;
 	int got = -EBADMSG;
+	u32 n = 0;
 
 	if (payload[0] == MV_SUBTYPE_CONTROL)
-		while ((got = message_join(&h->joiner, &at, now(h->c), &m)) > 0)
+		/* what comes behind a BIND that could not be installed finds no keys any more */
+		while (!h->doomed && n++ < MESSAGES_CELL && (got = message_join(&h->joiner, &at, now(h->c), &m)) > 0)
 			message(h, &m);
 	if (got < 0)
 		h->c->stats.message_bad++;

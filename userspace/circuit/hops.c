@@ -61,16 +61,15 @@ static bool challenge_ours(struct circuits *c, const struct link_state *ls, cons
 }
 
 /* A solution counts once: it is bound to the handshake, and that is remembered for a while. */
-static bool puzzle_fresh(struct circuits *c, const struct wire_create *m)
+bool hops_puzzle_fresh(struct circuits *c, const struct wire_create *m)
 {
-	u64 mark;
-	u32 i;
+	u64 mark, *place;
 
 	crypto_shorthash((u8 *)&mark, m->handshake, m->handshake_len, c->puzzle_key);
-	for (i = 0; i < 256; i++)
-		if (c->puzzle_used[i] == mark)
-			return false;
-	c->puzzle_used[c->puzzle_used_at++ % 256] = mark;
+	place = &c->puzzle_used[mark % PUZZLES_USED];
+	if (*place == mark)
+		return false;
+	*place = mark;
 	return true;
 }
 
@@ -94,7 +93,7 @@ static bool puzzle_pass(struct circuits *c, struct link_state *ls, const struct 
 		return true;
 	if (create->puzzle.bits >= wanted && challenge_ours(c, ls, create->puzzle.challenge) &&
 	    puzzle_solved(&create->puzzle, create->handshake, create->handshake_len) &&
-	    puzzle_fresh(c, create))
+	    hops_puzzle_fresh(c, create))
 		return true;
 	c->stats.create_puzzle++;
 	failed.puzzle.bits = wanted;

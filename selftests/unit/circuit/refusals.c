@@ -6,6 +6,7 @@
 #include "world.h"
 #include <circuit/hop.h>
 #include <circuit/origin_internal.h>
+#include <meshvpn/frame.h>
 
 static struct world w;
 
@@ -609,6 +610,79 @@ TEST(pass_ends)
 	EXPECT_EQ(1, stats(1)->pass_expired);
 	EXPECT_EQ(0, circuits_count(w.nodes[1].circuits));
 	EXPECT_EQ(0, circuits_count(w.nodes[2].circuits));
+	done(_metadata);
+}
+
+/* Two requests in one cell to the open end. */
+static void say_both(struct origin *o, const struct message *m)
+{
+	u8 cell[MV_CELL_MAX], scratch[ONION_SCRATCH], fill[MV_RESERVE_LONG] = { 0 };
+	struct onion_keys *keys = &o->secrets->onion;
+	struct onion_wrap wrap = {
+		.keys = keys, .counter = o->number++, .body = MV_BODY_MEDIUM, .cell = cell, .scratch = scratch,
+		.fill = fill,
+	};
+	u8 *payload = onion_payload(keys, cell, scratch);
+	size_t at = 4, i;
+
+	memset(payload, 0, ORIGIN_PAYLOAD);
+	payload[0] = MV_SUBTYPE_CONTROL;
+	for (i = 0; i < 2; i++) {
+		struct message_fragments f = message_fragments_of(&m[i]);
+
+		at += message_fragment(&f, payload + at, ORIGIN_PAYLOAD - at);
+	}
+	onion_wrap(&wrap, 1);
+	link_cell(o->end.link, o->end.circuit, wrap.counter, MV_MEDIUM, cell);
+}
+
+/* The datapath refuses a BIND, and another stands behind it: it must not be made with keys that are gone. */
+TEST(bind_after_a_failed_one)
+{
+	struct datapath_device device = { .id = 1 };
+	struct bad b = { 0 };
+	struct message m[2];
+	u8 data[2][128];
+	u32 i;
+
+	world_init(&w, 17, 3, 0);
+	start(_metadata, &b, straight, 1);
+	ASSERT_EQ(0, datapath_device_apply(w.nodes[1].dp, DATAPATH_DEL, &device));
+	for (i = 0; i < 2; i++) {
+		struct bind_request request = fresh;
+		struct writer wr = writer_of(data[i], sizeof(data[i]));
+
+		request.reserve = MV_RESERVE_SHORT;
+		request.want.inner4[3] += i;
+		wire_bind_write(&wr, &request);
+		m[i] = (struct message){ MESSAGE_BIND, 0, 100 + i, data[i], writer_len(&wr) };
+	}
+	say_both(b.o, m);
+	sim_run(w.sim, NSEC_PER_SEC);
+	EXPECT_EQ(1, stats(1)->bind_install);
+	EXPECT_EQ(1, stats(1)->binds);
+	EXPECT_EQ(0, circuits_sessions(w.nodes[1].circuits));
+	EXPECT_EQ(0, circuits_count(w.nodes[1].circuits));
+	done(_metadata);
+}
+
+/* A handshake that came with a solution does not come again, whatever came between. */
+TEST(puzzle_once)
+{
+	struct circuits *c;
+	struct wire_create m = { .handshake_len = WIRE_HOP1 };
+	u8 handshake[600][WIRE_HOP1] = { 0 };
+	u32 i, again = 0;
+
+	world_init(&w, 18, 2, 0);
+	c = w.nodes[1].circuits;
+	for (i = 0; i < 1200; i++) {
+		mv_put_le32(handshake[i % 600], i % 600);
+		m.handshake = handshake[i % 600];
+		again += hops_puzzle_fresh(c, &m) && i >= 600;
+	}
+	/* but for those few whose place another took */
+	EXPECT_GT(80, again);
 	done(_metadata);
 }
 
