@@ -38,6 +38,8 @@ json_t *control_json_traffic(const struct datapath_stats *s)
 	FIELD(json, s, rx_packet_bytes);
 	FIELD(json, s, tx_packets);
 	FIELD(json, s, tx_packet_bytes);
+	FIELD(json, s, passed_cells);
+	FIELD(json, s, passed_packets);
 	FIELD(json, s, up);
 	FIELD(json, s, relayed);
 	return json;

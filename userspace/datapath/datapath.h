@@ -47,6 +47,11 @@ struct datapath_device {
 	u32 mtu;			/* inner, bytes */
 	u32 queues;
 	int fds[DATAPATH_LANES_MAX];
+	/*
+	 * Map of 16-byte inner addresses (IPv4 in the last four) to u32 queues that steers packets to
+	 * the worker of their circuit; 0: none. It stays the caller's, open as long as the device.
+	 */
+	int steering;
 };
 
 /* A link to a neighbour. Deleting it deletes its sessions and all circuits on it. */
@@ -192,6 +197,7 @@ struct datapath_stats {
 	u64 tx_packets, tx_packet_bytes;		/* inner, device to cells */
 	u64 up;						/* datagrams handed to the daemon */
 	u64 relayed;					/* cells peeled and sent on */
+	u64 passed_cells, passed_packets;		/* handed to the worker that owns their circuit */
 	u64 drops[DROP_CAUSES];
 	u32 devices, links, link_sessions, sessions, circuits;
 };

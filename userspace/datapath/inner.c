@@ -255,10 +255,12 @@ static void segment_input(struct core *core, struct dp_device *device, const str
 	if (!c)
 		return;
 	owner = table_owner(core->table, c->id);
-	if (owner == core->worker)
+	if (owner == core->worker) {
 		edge_packet(core, c, s);
-	else
-		core->ops->pass_packet(core->arg, owner, c, s);
+		return;
+	}
+	count_add(core->stats.passed_packets, 1);
+	core->ops->pass_packet(core->arg, owner, c, s);
 }
 
 void core_tun(struct core *core, u64 now, struct dp_device *device, const u8 *data, u32 len)

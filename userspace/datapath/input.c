@@ -212,6 +212,7 @@ static bool take_header(struct core *core, struct core_cell *cell, const struct 
 	cell->header = head->header;
 	owner = table_owner(t, cell->header.circuit);
 	if (unlikely(owner != core->worker && cell->header.circuit)) {
+		count_add(core->stats.passed_cells, 1);
 		core->ops->pass_cell(core->arg, owner, f->lane, &f->from, cell->data, cell->len);
 		return false;
 	}

@@ -138,6 +138,7 @@ struct dp_device *table_device_new(struct table *t, const struct datapath_device
 	d->role = conf->role;
 	d->mtu = conf->mtu;
 	d->queues = conf->queues;
+	d->steering = conf->steering;
 	for (i = 0; i < DATAPATH_LANES_MAX; i++)
 		d->fds[i] = i < conf->queues ? conf->fds[i] : -1;
 	list_init(&d->exits);

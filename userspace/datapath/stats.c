@@ -114,6 +114,8 @@ void table_stats_get(struct table *t, struct datapath_stats *stats)
 		stats->tx_packet_bytes += count_get(s->tx_packet_bytes);
 		stats->up += count_get(s->up);
 		stats->relayed += count_get(s->relayed);
+		stats->passed_cells += count_get(s->passed_cells);
+		stats->passed_packets += count_get(s->passed_packets);
 		for (k = 0; k < DROP_CAUSES; k++)
 			stats->drops[k] += count_get(s->drops[k]);
 	}

@@ -37,6 +37,7 @@ struct dp_device {
 	enum datapath_role role;
 	u32 mtu, queues;
 	int fds[DATAPATH_LANES_MAX];
+	int steering;				/* map, or 0 */
 	u32 prefix_count;
 	struct datapath_prefix *prefixes;	/* longest first */
 	struct list exits;

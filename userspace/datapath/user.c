@@ -6,6 +6,7 @@
  */
 #include "impl.h"
 #include "reader.h"
+#include "steer.h"
 
 #include <base/log.h>
 #include <errno.h>
@@ -268,6 +269,8 @@ static int user_apply(struct datapath *dp, const struct datapath_op *ops, u32 co
 	err = table_apply(&u->table, ops, count, failed);
 	workers_resume(u);
 	settle_devices(u);
+	if (!err)
+		steer_sessions(&u->table, ops, count);
 	return err;
 }
 

@@ -33,19 +33,21 @@ static void datapath_item(const struct ctl *ctl, const json_t *r)
 	free(caps);
 }
 
-static void traffic_table(const struct ctl *ctl, const json_t *t)
+/* The last two rows only where there are several workers. */
+static void traffic_table(const struct ctl *ctl, const json_t *t, bool workers)
 {
 	static const char *const rows[][3] = {
 		{ "received", "rx_cells", "rx_bytes" }, { "sent", "tx_cells", "tx_bytes" },
 		{ "to device", "rx_packets", "rx_packet_bytes" }, { "from device", "tx_packets", "tx_packet_bytes" },
 		{ "relayed", "relayed", NULL }, { "to daemon", "up", NULL },
+		{ "cells between workers", "passed_cells", NULL }, { "packets between workers", "passed_packets", NULL },
 	};
 	char count[UNIT_TEXT], bytes[UNIT_TEXT];
 	struct table table;
 	u32 i;
 
 	table_begin(&table, "TRAFFIC", ">NUMBER", ">BYTES", NULL);
-	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+	for (i = 0; i < sizeof(rows) / sizeof(*rows) - (workers ? 0 : 2); i++) {
 		table_cell(&table, TONE_NONE, "%s", rows[i][0]);
 		table_cell(&table, TONE_NONE, "%s", unit_count(js_u64(t, rows[i][1]), count));
 		table_cell(&table, TONE_NONE, "%s", rows[i][2] ? unit_bytes(js_u64(t, rows[i][2]), bytes) : "-");
@@ -91,7 +93,7 @@ static void dev_render(const struct ctl *ctl, const json_t *r)
 	json_array_foreach((json_t *)js(r, "devices"), i, d)
 		device_item(ctl, d);
 	datapath_item(ctl, r);
-	traffic_table(ctl, js(r, "traffic"));
+	traffic_table(ctl, js(r, "traffic"), js_u64(r, "datapath.lanes") > 1);
 	counters_part(ctl, "DROPS", js(r, "drops"), ctl->stats);
 	if (!ctl->stats)
 		return;

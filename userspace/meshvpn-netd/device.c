@@ -97,7 +97,21 @@ static void close_all(int *fds, u32 count)
 		close(fds[count]);
 }
 
-int device_make(const char *name, u32 mtu, u32 queues, int *fds, u32 *ifindex)
+/* The map's descriptor follows the queues'; without it packets are spread by a hash of their flow. */
+static int steer(const char *name, enum netd_steering steering, int queue, int *map)
+{
+	*map = -1;
+	if (steering == NETD_STEER_NONE)
+		return 0;
+	if (steering > NETD_STEER_DESTINATION)
+		return complain(-EINVAL, "bad steering");
+	*map = steering_attach(queue, steering == NETD_STEER_SOURCE);
+	if (*map < 0)
+		log_warn("device", "the kernel refuses to steer the queues of %s: slower", name);
+	return 0;
+}
+
+int device_make(const char *name, u32 mtu, u32 queues, enum netd_steering steering, int *fds, u32 *ifindex)
 {
 	struct device *d;
 	u32 i;
@@ -124,6 +138,8 @@ int device_make(const char *name, u32 mtu, u32 queues, int *fds, u32 *ifindex)
 	}
 	d->ifindex = *ifindex = if_nametoindex(name);
 	ret = bring_up(d, mtu);
+	if (!ret)
+		ret = steer(name, steering, fds[0], &fds[queues]);
 	if (ret)
 		goto close_queues;
 	list_add_tail(&d->list, &devices);

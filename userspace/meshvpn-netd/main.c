@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * meshvpn-netd: the privileged half of meshvpnd. It keeps CAP_NET_ADMIN (and the capability to
- * bind low ports), answers a closed list of requests from the socketpair that it was started
+ * meshvpn-netd: the privileged half of meshvpnd. It keeps CAP_NET_ADMIN (and the capabilities to
+ * bind low ports and to load the program that steers device queues), answers a closed list of requests from the socketpair that it was started
  * with, and puts everything back when the other end closes or a signal ends it.
  */
 #include <errno.h>
@@ -20,7 +20,7 @@
 
 struct result {
 	u32 ifindex, count;
-	int fds[NETD_QUEUES_MAX];
+	int fds[NETD_FDS_MAX];
 };
 
 static int do_cleanup(const struct netd_request *q, struct result *r)
@@ -38,9 +38,11 @@ static int do_sockets(const struct netd_request *q, struct result *r)
 
 static int do_device_new(const struct netd_request *q, struct result *r)
 {
-	int ret = device_make(q->device.name, q->device.mtu, q->device.queues, r->fds, &r->ifindex);
+	int ret = device_make(q->device.name, q->device.mtu, q->device.queues, q->device.steering, r->fds,
+			      &r->ifindex);
 
-	r->count = ret ? 0 : q->device.queues;
+	if (!ret)
+		r->count = q->device.queues + (r->fds[q->device.queues] >= 0);
 	return ret;
 }
 
@@ -121,7 +123,7 @@ static bool serve(int fd)
 	struct netd_request q;
 	struct netd_answer a = { 0 };
 	struct result r = { 0 };
-	int stray[NETD_QUEUES_MAX], n;
+	int stray[NETD_FDS_MAX], n;
 	u32 count = 0, i;
 
 	n = netd_receive(fd, &q, sizeof(q), stray, &count);
@@ -144,11 +146,12 @@ static int drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	u32 keep = 1U << CAP_NET_ADMIN | 1U << CAP_NET_BIND_SERVICE;
-	struct __user_cap_data_struct data[2] = { { keep, keep, 0 }, { 0, 0, 0 } };
+	u32 high = 1U << (CAP_BPF - 32);
+	struct __user_cap_data_struct data[2] = { { keep, keep, 0 }, { high, high, 0 } };
 	int cap;
 
 	for (cap = 0; cap <= CAP_LAST_CAP; cap++)
-		if (cap > 31 || !(keep >> cap & 1))
+		if (!((cap < 32 ? keep >> cap : high >> (cap - 32)) & 1))
 			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || syscall(SYS_capset, &header, data))
 		return -errno;

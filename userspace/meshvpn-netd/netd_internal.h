@@ -34,9 +34,12 @@ const char *complaint(void);
 
 /* device.c */
 struct device *device_find(const char *name);
-int device_make(const char *name, u32 mtu, u32 queues, int *fds, u32 *ifindex);
+int device_make(const char *name, u32 mtu, u32 queues, enum netd_steering steering, int *fds, u32 *ifindex);
 int device_drop(const char *name);
 void devices_undo(void);
+
+/* steering.c: by source or destination address; descriptor of the map, or -errno */
+int steering_attach(int queue, bool source);
 
 /* rtnl.c: rtnetlink requests; 0 or -errno */
 struct nl_msg;

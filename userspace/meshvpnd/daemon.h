@@ -45,6 +45,7 @@ struct daemon {
 	bool mapped;			/* sockets are dual-stack */
 	struct watch netd_watch, dp_watch, dir_watch, network_watch;
 	int client_fds[NETD_QUEUES_MAX], exit_fds[NETD_QUEUES_MAX];
+	int client_steering, exit_steering;	/* maps of the devices' queues, -1: none */
 	u32 client_ifindex, exit_ifindex;
 
 	/* node.c */

@@ -78,9 +78,12 @@ static int datapath_start(struct daemon *d)
 	return d->dp_watch.fd < 0 ? 0 : loop_add(d->loop, &d->dp_watch);
 }
 
-static int device_give(struct daemon *d, u32 id, const char *name, enum datapath_role role, u32 mtu, const int *fds)
+static int device_give(struct daemon *d, u32 id, const char *name, enum datapath_role role, u32 mtu, const int *fds,
+		       int steering)
 {
-	struct datapath_device device = { .id = id, .role = role, .mtu = mtu, .queues = d->lanes };
+	struct datapath_device device = {
+		.id = id, .role = role, .mtu = mtu, .queues = d->lanes, .steering = steering > 0 ? steering : 0,
+	};
 	int ret;
 
 	snprintf(device.name, sizeof(device.name), "%s", name);
@@ -96,9 +99,11 @@ static int devices_give(struct daemon *d)
 	int ret = 0;
 
 	if (d->conf.client_enable)
-		ret = device_give(d, DEVICE_CLIENT, d->conf.interface, DATAPATH_ROLE_ORIGIN, d->conf.client.mtu, d->client_fds);
+		ret = device_give(d, DEVICE_CLIENT, d->conf.interface, DATAPATH_ROLE_ORIGIN, d->conf.client.mtu, d->client_fds,
+				  d->client_steering);
 	if (!ret && d->conf.exit_enable)
-		ret = device_give(d, DEVICE_EXIT, d->conf.exit_interface, DATAPATH_ROLE_EXIT, d->conf.exit.mtu, d->exit_fds);
+		ret = device_give(d, DEVICE_EXIT, d->conf.exit_interface, DATAPATH_ROLE_EXIT, d->conf.exit.mtu, d->exit_fds,
+				  d->exit_steering);
 	return ret;
 }
 

@@ -123,16 +123,25 @@ static int sockets_open(struct daemon *d)
 	return 0;
 }
 
+static int device_open(struct daemon *d, const char *name, u32 mtu, enum netd_steering steering, int *fds, int *map,
+		       u32 *ifindex)
+{
+	if (d->lanes == 1)
+		steering = NETD_STEER_NONE;
+	return netd_failed(d, netd_device_new(d->netd, name, mtu, d->lanes, steering, fds, map, ifindex),
+			   "make the device");
+}
+
 static int devices_open(struct daemon *d)
 {
 	int ret = 0;
 
 	if (d->conf.client_enable)
-		ret = netd_failed(d, netd_device_new(d->netd, d->conf.interface, d->conf.client.mtu, d->lanes, d->client_fds,
-						     &d->client_ifindex), "make the client's device");
+		ret = device_open(d, d->conf.interface, d->conf.client.mtu, NETD_STEER_SOURCE, d->client_fds,
+				  &d->client_steering, &d->client_ifindex);
 	if (!ret && d->conf.exit_enable)
-		ret = netd_failed(d, netd_device_new(d->netd, d->conf.exit_interface, d->conf.exit.mtu, d->lanes, d->exit_fds,
-						     &d->exit_ifindex), "make the exit's device");
+		ret = device_open(d, d->conf.exit_interface, d->conf.exit.mtu, NETD_STEER_DESTINATION, d->exit_fds,
+				  &d->exit_steering, &d->exit_ifindex);
 	return !ret && d->conf.exit_enable ? exit_rules_set(d) : ret;
 }
 

@@ -25,7 +25,7 @@ struct netd {
 
 union control {
 	struct cmsghdr align;
-	char room[CMSG_SPACE(NETD_QUEUES_MAX * sizeof(int))];
+	char room[CMSG_SPACE(NETD_FDS_MAX * sizeof(int))];
 };
 
 int netd_send(int fd, const void *data, size_t len, const int *fds, u32 count)
@@ -62,7 +62,7 @@ static void take_fds(struct msghdr *msg, int *fds, u32 *count)
 	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 		return;
 	n = (u32)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-	for (i = 0; i < n && i < NETD_QUEUES_MAX; i++)
+	for (i = 0; i < n && i < NETD_FDS_MAX; i++)
 		memcpy(&fds[i], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
 	*count = i;
 }
@@ -92,10 +92,10 @@ static int fail(struct netd *netd, int error, const char *what)
 	return error;
 }
 
-/* One request and its answer; @fds: room for NETD_QUEUES_MAX, or NULL if none are expected. */
+/* One request and its answer; @fds: room for NETD_FDS_MAX, or NULL if none are expected. */
 static int call(struct netd *netd, struct netd_request *q, struct netd_answer *a, int *fds)
 {
-	int got[NETD_QUEUES_MAX], n;
+	int got[NETD_FDS_MAX], n;
 	u32 count = 0, i;
 
 	q->version = NETD_VERSION;
@@ -215,13 +215,17 @@ int netd_sockets(struct netd *netd, const struct endpoint *addr, u16 port, u32 m
 {
 	struct netd_request q = { .verb = NETD_SOCKETS };
 	struct netd_answer a;
+	int got[NETD_FDS_MAX], ret;
 
 	if (addr)
 		q.sockets.addr = *addr;
 	q.sockets.addr.port = port;
 	q.sockets.mark = mark;
 	q.sockets.lanes = lanes;
-	return call(netd, &q, &a, fds);
+	ret = call(netd, &q, &a, got);
+	if (!ret)
+		memcpy(fds, got, lanes * sizeof(*fds));
+	return ret;
 }
 
 static void set_name(char to[IFNAMSIZ], const char *name)
@@ -229,17 +233,27 @@ static void set_name(char to[IFNAMSIZ], const char *name)
 	snprintf(to, IFNAMSIZ, "%s", name);
 }
 
-int netd_device_new(struct netd *netd, const char *name, u32 mtu, u32 queues, int *fds, u32 *ifindex)
+int netd_device_new(struct netd *netd, const char *name, u32 mtu, u32 queues, enum netd_steering steering,
+		    int *fds, int *map, u32 *ifindex)
 {
-	struct netd_request q = { .verb = NETD_DEVICE_NEW, .device = { .mtu = mtu, .queues = queues } };
+	struct netd_request q = {
+		.verb = NETD_DEVICE_NEW, .device = { .mtu = mtu, .queues = queues, .steering = steering },
+	};
 	struct netd_answer a;
-	int ret;
+	int got[NETD_FDS_MAX], ret;
 
 	set_name(q.device.name, name);
-	ret = call(netd, &q, &a, fds);
-	if (!ret && ifindex)
+	ret = call(netd, &q, &a, got);
+	if (ret)
+		return ret;
+	memcpy(fds, got, queues * sizeof(*fds));
+	if (map)
+		*map = a.fds > queues ? got[queues] : -1;
+	else if (a.fds > queues)
+		close(got[queues]);
+	if (ifindex)
 		*ifindex = a.ifindex;
-	return ret;
+	return 0;
 }
 
 int netd_device_del(struct netd *netd, const char *name)

@@ -15,6 +15,7 @@
 #include <base/endpoint.h>
 
 #define NETD_QUEUES_MAX 16
+#define NETD_FDS_MAX (NETD_QUEUES_MAX + 1)	/* of one answer: queues and the steering map */
 #define NETD_ERROR_MAX 256
 #define NETD_POLICY_MAX 64		/* rules of an exit policy */
 
@@ -88,8 +89,20 @@ int netd_cleanup(struct netd *netd);
  */
 int netd_sockets(struct netd *netd, const struct endpoint *addr, u16 port, u32 mark, u32 lanes, int *fds);
 
-/* A multi-queue TUN with IFF_VNET_HDR, up, with @mtu; its queues' descriptors. */
-int netd_device_new(struct netd *netd, const char *name, u32 mtu, u32 queues, int *fds, u32 *ifindex);
+/* By which inner address packets find their queue. */
+enum netd_steering {
+	NETD_STEER_NONE,
+	NETD_STEER_SOURCE,		/* a client's device */
+	NETD_STEER_DESTINATION,		/* an exit's */
+};
+
+/*
+ * A multi-queue TUN with IFF_VNET_HDR, up, with @mtu; its queues' descriptors. @map: where not
+ * NULL, descriptor of the steering map (16-byte inner address, IPv4 in the last four, to u32
+ * queue), or -1 where the kernel has none.
+ */
+int netd_device_new(struct netd *netd, const char *name, u32 mtu, u32 queues, enum netd_steering steering,
+		    int *fds, int *map, u32 *ifindex);
 int netd_device_del(struct netd *netd, const char *name);
 
 int netd_address_add(struct netd *netd, const struct netd_address *address);

@@ -9,7 +9,7 @@
 
 #include "netd.h"
 
-#define NETD_VERSION 1
+#define NETD_VERSION 2
 
 enum netd_verb {
 	NETD_CLEANUP,
@@ -36,6 +36,7 @@ struct netd_request {
 		struct {
 			char name[IFNAMSIZ];
 			u32 mtu, queues;
+			u32 steering;	/* enum netd_steering */
 		} device;
 		struct netd_address address;
 		struct netd_routing routing;
@@ -53,7 +54,7 @@ struct netd_answer {
 	char text[NETD_ERROR_MAX];
 };
 
-/* One packet with up to NETD_QUEUES_MAX descriptors. Return: bytes, 0 at the end, or -errno. */
+/* One packet with up to NETD_FDS_MAX descriptors. Return: bytes, 0 at the end, or -errno. */
 int netd_send(int fd, const void *data, size_t len, const int *fds, u32 count);
 int netd_receive(int fd, void *data, size_t len, int *fds, u32 *count);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/bpf.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <seccomp.h>
@@ -200,7 +201,7 @@ static const char *const allowed[] = {
 static const char *const deadly[] = {
 	"execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "mount", "umount2", "pivot_root",
 	"chroot", "setns", "unshare", "init_module", "finit_module", "delete_module", "kexec_load",
-	"kexec_file_load", "bpf", "perf_event_open", "userfaultfd", "keyctl", "add_key", "request_key",
+	"kexec_file_load", "perf_event_open", "userfaultfd", "keyctl", "add_key", "request_key",
 	"setuid", "setreuid", "setresuid", "setgid", "setregid", "setresgid", "setgroups", "reboot", "swapon",
 	"open_by_handle_at", "move_mount", "fsopen", "pidfd_getfd", "personality", "acct", "quotactl", "iopl", "ioperm",
 };
@@ -222,6 +223,17 @@ static int add_rules(scmp_filter_ctx ctx, u32 action, const char *const *names, 
 	return 0;
 }
 
+/* Elements of maps that were handed to us, nothing else: bpf(2) commands 1 to 3. */
+static int add_maps(scmp_filter_ctx ctx)
+{
+	int ret = 0;
+	u32 cmd;
+
+	for (cmd = BPF_MAP_LOOKUP_ELEM; !ret && cmd <= BPF_MAP_DELETE_ELEM; cmd++)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1, SCMP_A0_32(SCMP_CMP_EQ, cmd));
+	return ret;
+}
+
 int sandbox_seccomp(void)
 {
 	scmp_filter_ctx ctx;
@@ -237,6 +249,8 @@ int sandbox_seccomp(void)
 		ret = add_rules(ctx, SCMP_ACT_KILL_PROCESS, deadly, sizeof(deadly) / sizeof(*deadly));
 	if (!ret)
 		ret = add_rules(ctx, SCMP_ACT_ALLOW, allowed, sizeof(allowed) / sizeof(*allowed));
+	if (!ret)
+		ret = add_maps(ctx);
 	if (!ret)
 		ret = seccomp_load(ctx);
 	seccomp_release(ctx);

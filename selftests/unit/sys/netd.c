@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <linux/bpf.h>
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
@@ -124,15 +125,68 @@ TEST_F(helper, device)
 {
 	u32 ifindex;
 
-	ASSERT_EQ(0, netd_device_new(self->netd, "mesh0", 1420, 2, self->fds, &ifindex));
+	ASSERT_EQ(0, netd_device_new(self->netd, "mesh0", 1420, 2, NETD_STEER_NONE, self->fds, NULL, &ifindex));
 	EXPECT_EQ(ifindex, if_nametoindex("mesh0"));
 	EXPECT_TRUE(says("ip link show mesh0", "mtu 1420"));
 	EXPECT_FALSE(says("ip -6 addr show mesh0", "fe80"));
-	EXPECT_EQ(-EEXIST, netd_device_new(self->netd, "mesh0", 1420, 1, self->fds + 2, &ifindex));
-	EXPECT_EQ(-EINVAL, netd_device_new(self->netd, "eth0", 1420, 1, self->fds + 2, &ifindex));
-	EXPECT_EQ(-EINVAL, netd_device_new(self->netd, "mesh/../x", 1420, 1, self->fds + 2, &ifindex));
-	EXPECT_EQ(-EINVAL, netd_device_new(self->netd, "mesh1", 100, 1, self->fds + 2, &ifindex));
+	EXPECT_EQ(-EEXIST, netd_device_new(self->netd, "mesh0", 1420, 1, NETD_STEER_NONE, self->fds + 2, NULL, &ifindex));
+	EXPECT_EQ(-EINVAL, netd_device_new(self->netd, "eth0", 1420, 1, NETD_STEER_NONE, self->fds + 2, NULL, &ifindex));
+	EXPECT_EQ(-EINVAL, netd_device_new(self->netd, "mesh/../x", 1420, 1, NETD_STEER_NONE, self->fds + 2, NULL, &ifindex));
+	EXPECT_EQ(-EINVAL, netd_device_new(self->netd, "mesh1", 100, 1, NETD_STEER_NONE, self->fds + 2, NULL, &ifindex));
 	EXPECT_EQ(-ENOENT, netd_device_del(self->netd, "mesh9"));
+}
+
+static int map_put(int map, const u8 key[16], u32 queue)
+{
+	union bpf_attr attr = { .map_fd = map, .key = (u64)(uintptr_t)key, .value = (u64)(uintptr_t)&queue };
+
+	return (int)syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr));
+}
+
+/* Packets with this source that come out of a queue: each queue's in @got. */
+static void count_queues(const char *command, const int *fds, u32 *got)
+{
+	char packet[2048];
+	u32 i;
+
+	got[0] = got[1] = 0;
+	if (system(command))
+		return;
+	for (i = 0; i < 2; i++)
+		while (read(fds[i], packet, sizeof(packet)) > 0)
+			got[i]++;
+}
+
+TEST_F(helper, steering)
+{
+	u8 key4[16] = { [12] = 198, 18, 0, 7 }, key6[16] = { 0xfd, [15] = 7 };
+	struct netd_address a = address4("198.18.0.7"), a6 = { .device = "mesh0", .family = AF_INET6, .bits = 128 };
+	const char *ping4 = "ping -c 4 -i 0.01 -w 1 -I 198.18.0.7 192.0.2.1 >/dev/null; true";
+	const char *ping6 = "ip -6 route add default dev mesh0; ping -6 -c 4 -i 0.01 -w 1 -I fd00::7 2600::1 >/dev/null; true";
+	struct netd_routing r = routing(false);
+	u32 got[2];
+	int map;
+
+	memcpy(a6.addr, key6, 16);
+	ASSERT_EQ(0, netd_device_new(self->netd, "mesh0", 1420, 2, NETD_STEER_SOURCE, self->fds, &map, NULL));
+	ASSERT_LE(0, map);
+	ASSERT_EQ(0, netd_address_add(self->netd, &a));
+	ASSERT_EQ(0, netd_address_add(self->netd, &a6));
+	ASSERT_EQ(0, netd_routing_set(self->netd, &r));
+	count_queues("true", self->fds, got);
+	count_queues(ping4, self->fds, got);
+	EXPECT_LE(4, got[0]);		/* not in the map */
+	EXPECT_EQ(0, got[1]);
+	ASSERT_EQ(0, map_put(map, key4, 1));
+	count_queues(ping4, self->fds, got);
+	EXPECT_EQ(0, got[0]);
+	EXPECT_LE(4, got[1]);
+	ASSERT_EQ(0, map_put(map, key6, 1));
+	count_queues(ping6, self->fds, got);
+	EXPECT_EQ(0, got[0]);
+	EXPECT_LE(4, got[1]);
+	EXPECT_EQ(-EINVAL, netd_device_new(self->netd, "mesh1", 1420, 1, 7, self->fds + 2, NULL, NULL));
+	close(map);
 }
 
 TEST_F(helper, routing)
@@ -141,7 +195,7 @@ TEST_F(helper, routing)
 	struct netd_routing r = routing(false), all = routing(true);
 
 	EXPECT_EQ(-ENOENT, netd_address_add(self->netd, &a));
-	ASSERT_EQ(0, netd_device_new(self->netd, "mesh0", 1420, 1, self->fds, NULL));
+	ASSERT_EQ(0, netd_device_new(self->netd, "mesh0", 1420, 1, NETD_STEER_NONE, self->fds, NULL, NULL));
 	ASSERT_EQ(0, netd_address_add(self->netd, &a)) TH_LOG("%s", netd_error(self->netd));
 	ASSERT_EQ(0, netd_routing_set(self->netd, &r)) TH_LOG("%s", netd_error(self->netd));
 	ASSERT_EQ(0, netd_address_add(self->netd, &b)) TH_LOG("%s", netd_error(self->netd));
@@ -165,7 +219,7 @@ TEST_F(helper, exit_rules)
 {
 	struct netd_exit e = exit_conf();
 
-	ASSERT_EQ(0, netd_device_new(self->netd, "mesh0", 1420, 1, self->fds, NULL));
+	ASSERT_EQ(0, netd_device_new(self->netd, "mesh0", 1420, 1, NETD_STEER_NONE, self->fds, NULL, NULL));
 	ASSERT_EQ(0, value("/proc/sys/net/ipv4/conf/up0/forwarding"));
 	ASSERT_EQ(0, netd_exit_set(self->netd, &e)) TH_LOG("%s", netd_error(self->netd));
 	EXPECT_EQ(1, value("/proc/sys/net/ipv4/conf/up0/forwarding"));
@@ -188,7 +242,7 @@ static void make_everything(struct __test_metadata *_metadata, struct netd *netd
 	struct netd_routing r = routing(true);
 	struct netd_exit e = exit_conf();
 
-	ASSERT_EQ(0, netd_device_new(netd, "mesh0", 1420, 1, fds, NULL));
+	ASSERT_EQ(0, netd_device_new(netd, "mesh0", 1420, 1, NETD_STEER_NONE, fds, NULL, NULL));
 	ASSERT_EQ(0, netd_address_add(netd, &a));
 	ASSERT_EQ(0, netd_routing_set(netd, &r));
 	ASSERT_EQ(0, netd_exit_set(netd, &e));
