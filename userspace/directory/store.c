@@ -296,11 +296,13 @@ const struct descriptor *directory_find(const struct directory *dir, const struc
 	return e ? &e->d : NULL;
 }
 
-static bool text_matches(const struct descriptor *d, const char *text, size_t len)
+static bool text_matches(const struct directory_entry *e, const char *text, size_t len)
 {
 	char id[NODE_ID_TEXT];
 
-	return !strcmp(d->nickname, text) || (len >= 4 && !strncmp(node_id_text(&d->peer.id, id), text, len));
+	if (!e->file && len != NODE_ID_TEXT - 1)
+		return false;
+	return !strcmp(e->d.nickname, text) || (len >= 4 && !strncmp(node_id_text(&e->d.peer.id, id), text, len));
 }
 
 const struct descriptor *directory_find_text(const struct directory *dir, const char *text, int *error)
@@ -313,7 +315,7 @@ const struct descriptor *directory_find_text(const struct directory *dir, const 
 	*error = -ENOENT;
 	for (i = 0; len && i <= dir->table.mask; i++)
 		list_for_each(e, &dir->table.buckets[i], node.list) {
-			if (!text_matches(&e->d, text, len))
+			if (!text_matches(e, text, len))
 				continue;
 			if (found) {
 				*error = -ENOTUNIQ;

@@ -49,7 +49,10 @@ void directory_expire(struct directory *dir, u64 now);
 
 /* NULL: not known. Valid until the next call that changes the directory. */
 const struct descriptor *directory_find(const struct directory *dir, const struct node_id *id);
-/* By nickname or the beginning of the id, for people: NULL and -ENOENT or -ENOTUNIQ in @error. */
+/*
+ * By nickname or the beginning of the id, for people: NULL and -ENOENT or -ENOTUNIQ in @error. What
+ * strangers sent along is found by its whole id only: they choose their names.
+ */
 const struct descriptor *directory_find_text(const struct directory *dir, const char *text, int *error);
 
 /* Write a (verified, or own) descriptor's file and hold it. 0 or -errno. */
@@ -61,6 +64,15 @@ int directory_put(struct directory *dir, const struct descriptor *d, u64 now);
  */
 const struct descriptor *directory_learn(struct directory *dir, const void *data, size_t len, u64 now, u64 now_ns,
 					 int *error);
+
+/*
+ * Is this entry of the directory from a file? What was only learned may be contacted because a
+ * circuit asks for it, and is no candidate for paths of our own: strangers could fill those.
+ */
+static inline bool directory_listed(const struct descriptor *d)
+{
+	return container_of(d, struct directory_entry, d)->file;
+}
 
 u32 directory_count(const struct directory *dir);
 int directory_each(const struct directory *dir, int (*each)(void *arg, const struct descriptor *d), void *arg);

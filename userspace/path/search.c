@@ -40,6 +40,8 @@ static int collect(void *arg, const struct descriptor *d)
 	const struct path_conf *conf = &s->p->conf;
 	u8 families = families_of(&d->peer, conf->private_network);
 
+	if (!directory_listed(d))
+		return 0;
 	if (!(d->peer.flags & PEER_RELAY) || !(d->peer.suites & 1 << WIRE_SUITE_X25519) || !families)
 		return 0;
 	if (node_id_equal(&d->peer.id, &conf->self) || id_listed(&d->peer.id, conf->exclude, conf->exclude_count))

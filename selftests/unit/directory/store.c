@@ -218,7 +218,15 @@ TEST_F(folder, find_by_name_and_prefix)
 	id[10] = 0;
 	ASSERT_NE(NULL, directory_find_text(self->dir, id, &error));
 	EXPECT_STREQ("bert", directory_find_text(self->dir, id, &error)->nickname);
+	/* a stranger takes her name: that changes nothing, and he is found by his whole id only */
 	ASSERT_EQ(0, make(&self->b, "anna", NOW));
+	ASSERT_NE(NULL, directory_learn(self->dir, self->b.raw, self->b.len, NOW, 0, &error));
+	ASSERT_NE(NULL, directory_find_text(self->dir, "anna", &error));
+	EXPECT_TRUE(node_id_equal(&self->a.peer.id, &directory_find_text(self->dir, "anna", &error)->peer.id));
+	node_id_text(&self->b.peer.id, id);
+	EXPECT_NE(NULL, directory_find_text(self->dir, id, &error));
+	id[10] = 0;
+	EXPECT_EQ(NULL, directory_find_text(self->dir, id, &error));
 	ASSERT_EQ(0, directory_put(self->dir, &self->b, NOW));
 	EXPECT_EQ(NULL, directory_find_text(self->dir, "anna", &error));
 	EXPECT_EQ(-ENOTUNIQ, error);

@@ -46,6 +46,7 @@ FIXTURE(net) {
 	struct directory *dir;
 	struct paths *paths;
 	struct peer hops[MV_HOPS_MAX];
+	bool strangers;			/* add() adds what came with messages */
 };
 
 FIXTURE_SETUP(net)
@@ -56,6 +57,7 @@ FIXTURE_SETUP(net)
 	present = 1000 * NSEC_PER_SEC;
 	self->dir = NULL;
 	self->paths = NULL;
+	self->strangers = false;
 }
 
 static void net_close(struct __test_metadata *_metadata, FIXTURE_DATA(net) *self)
@@ -87,6 +89,7 @@ static struct node_id add(struct __test_metadata *_metadata, FIXTURE_DATA(net) *
 {
 	struct descriptor d = { .peer = { .flags = flags, .suites = 2, .endpoint_count = b ? 2 : 1 },
 				.published = NOW, .expires = NOW + 1000 };
+	const struct descriptor *held;
 	struct identity id;
 	int error;
 
@@ -96,7 +99,11 @@ static struct node_id add(struct __test_metadata *_metadata, FIXTURE_DATA(net) *
 		EXPECT_EQ(0, endpoint_parse(&d.peer.endpoints[1], b));
 	EXPECT_EQ(0, identity_generate(&id, 0));
 	EXPECT_EQ(0, descriptor_sign(&d, &id));
-	EXPECT_NE(NULL, directory_learn(self->dir, d.raw, d.len, NOW, 0, &error));
+	held = directory_learn(self->dir, d.raw, d.len, NOW, 0, &error);
+	EXPECT_NE(NULL, held);
+	/* as if it came from a file, without writing thousands of them */
+	if (held && !self->strangers)
+		container_of(held, struct directory_entry, d)->file = true;
 	identity_erase(&id);
 	return d.peer.id;
 }
@@ -208,6 +215,30 @@ TEST_F(net, random_directories_keep_the_rules)
 	/* both cases did occur */
 	EXPECT_LT(20, found);
 	EXPECT_LT(20, none);
+}
+
+/* Whoever can send a descriptor along with a message must not thereby be chosen. */
+TEST_F(net, strangers_are_no_candidates)
+{
+	struct path_request r = { .use = PATH_SESSION, .hops = 3 };
+	struct node_id ids[64], *known = ids, *strange = ids + 4;
+	u32 i, k, n;
+
+	net_open(_metadata, self, NULL);
+	self->strangers = true;
+	add_many(_metadata, self, 50, 50, strange);
+	EXPECT_EQ(-ENOENT, paths_select(self->paths, &r, self->hops));
+	net_close(_metadata, self);
+	net_open(_metadata, self, NULL);
+	add_many(_metadata, self, 50, 50, strange);
+	self->strangers = false;
+	add_many(_metadata, self, 4, 2, known);
+	for (i = 0; i < 50; i++) {
+		ASSERT_EQ(0, paths_select(self->paths, &r, self->hops));
+		for (k = 0; k < 3; k++)
+			for (n = 0; n < 50; n++)
+				EXPECT_FALSE(node_id_equal(&self->hops[k].id, &strange[n]));
+	}
 }
 
 TEST_F(net, guard_stays_and_is_no_exit_if_possible)
