@@ -104,7 +104,12 @@ static int choose_endpoints(struct opening *o)
 			continue;
 		contactable = true;
 		address_name(ls, &p->endpoints[i], name);
-		if (limits_may_try(ls, name, sizeof(name)) && !address_busy(ls, name))
+		/*
+		 * Where this node answered before it floods nobody: else anyone with a descriptor that
+		 * names its address could keep us from it.
+		 */
+		if (limits_proven(ls, &p->id, name) ||
+		    (limits_may_try(ls, name, sizeof(name)) && !address_busy(ls, name)))
 			o->endpoints[o->endpoints_count++] = p->endpoints[i];
 	}
 	if (!o->endpoints_count)
@@ -303,6 +308,7 @@ static void worked(struct opening *o, const struct endpoint *from, size_t len)
 	address_name(ls, &l->remote, name);
 	limits_worked(ls, name, sizeof(name));
 	limits_worked(ls, l->peer.id.b, NODE_ID_LEN);
+	limits_prove(ls, &l->peer.id, name);
 	l->class = len >= MV_CELL_MAX ? MV_LARGE : MV_MEDIUM;
 	if (!o->again)
 		link_measured(l, now_of(l) - o->sent);

@@ -81,6 +81,29 @@ void limits_worked(struct links *ls, const void *what, size_t len)
 		*b = (struct backoff){ 0 };
 }
 
+static u64 proof(const struct links *ls, const struct node_id *id, const u8 name[20])
+{
+	u8 what[NODE_ID_LEN + 20];
+
+	memcpy(what, id->b, NODE_ID_LEN);
+	memcpy(what + NODE_ID_LEN, name, 20);
+	return limits_hash(ls, what, sizeof(what));
+}
+
+bool limits_proven(const struct links *ls, const struct node_id *id, const u8 name[20])
+{
+	u64 key = proof(ls, id, name);
+
+	return ls->limits.proven[key % PROVEN] == key;
+}
+
+void limits_prove(struct links *ls, const struct node_id *id, const u8 name[20])
+{
+	u64 key = proof(ls, id, name);
+
+	ls->limits.proven[key % PROVEN] = key;
+}
+
 bool limits_stamp(struct links *ls, const struct node_id *id, u64 stamp)
 {
 	u64 key = limits_hash(ls, id->b, sizeof(id->b));

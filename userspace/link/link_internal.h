@@ -29,6 +29,7 @@
 #define BACKOFFS 1024
 #define STAMPS 4096
 #define SPENT 4096
+#define PROVEN 1024
 
 struct source {
 	u64 key;
@@ -49,6 +50,7 @@ struct limits {
 	struct source sources[2][SOURCES];	/* those that proved themselves have a table of their own */
 	u64 spent[SPENT];			/* cookies that were paid with */
 	struct backoff backoffs[BACKOFFS];
+	u64 proven[PROVEN];			/* addresses at which a node answered */
 	struct stamp stamps[STAMPS];
 };
 
@@ -62,6 +64,9 @@ u64 *limits_spent(struct links *ls, const u8 cookie[COOKIE_LEN], u64 *key);
 bool limits_may_try(struct links *ls, const void *what, size_t len);
 void limits_failed(struct links *ls, const void *what, size_t len);
 void limits_worked(struct links *ls, const void *what, size_t len);
+/* Did this node answer at this address (a name of it) before? And that it does. */
+bool limits_proven(const struct links *ls, const struct node_id *id, const u8 name[20]);
+void limits_prove(struct links *ls, const struct node_id *id, const u8 name[20]);
 /* Is the timestamp of this node newer than all that we saw? Remembers it. */
 bool limits_stamp(struct links *ls, const struct node_id *id, u64 stamp);
 u64 limits_hash(const struct links *ls, const void *what, size_t len);

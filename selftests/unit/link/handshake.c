@@ -503,6 +503,33 @@ TEST_F(link, one_handshake_an_address)
 	EXPECT_EQ(NULL, link_get(self->client->links, &p, &error));
 }
 
+/* Who names another's address in a descriptor of his own cannot keep us from that other. */
+TEST_F(link, address_of_another)
+{
+	struct peer liar;
+	int error;
+	u32 i;
+
+	ASSERT_TRUE(net_connect(self->b, self->a));
+	link_close(self->b->link, REASON_REQUESTED);
+	sim_run(self->net.sim, SEC);
+	liar = self->a->peer;
+	sim_random(self->net.sim, &liar.id, sizeof(liar.id));
+	sim_random(self->net.sim, liar.onion_key, 32);
+	for (i = 0; i < 3; i++) {
+		link_get(self->b->links, &liar, &error);
+		sim_run(self->net.sim, 10 * SEC);
+	}
+	ASSERT_NE(NULL, link_get(self->b->links, &liar, &error));
+	sim_run(self->net.sim, SEC);
+	/* under way, and failed before */
+	EXPECT_TRUE(net_connect(self->b, self->a));
+	/* it itself still has to wait */
+	sim_run(self->net.sim, 10 * SEC);
+	EXPECT_EQ(NULL, link_get(self->b->links, &liar, &error));
+	EXPECT_EQ(-EHOSTUNREACH, error);
+}
+
 TEST_F(link, private_addresses)
 {
 	struct peer p = self->a->peer;
