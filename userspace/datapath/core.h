@@ -46,8 +46,8 @@ struct core_ops {
 	bool (*datagram)(void *arg, u32 lane, const struct endpoint *from, const u8 *data, u32 len);
 	void (*event)(void *arg, const struct datapath_event *event);
 	/* Another worker owns these; copied. */
-	void (*pass_cell)(void *arg, u32 worker, u32 lane, const struct endpoint *from, const u8 *cell,
-			  u32 len);
+	void (*pass_cells)(void *arg, u32 worker, u32 lane, const struct endpoint *from, const u8 *cells,
+			   u32 len, u32 segment);
 	void (*pass_packet)(void *arg, u32 worker, const struct dp_circuit *c,
 			    const struct offload_segment *s);
 };
@@ -75,6 +75,13 @@ struct core_cell {
 struct core_from {
 	struct endpoint from;
 	u32 lane;
+};
+
+/* Cells that lie together and belong to another worker. */
+struct core_pass {
+	u32 owner, from, segment;
+	u8 *data;
+	u32 len;			/* 0: none */
 };
 
 /* A super-packet being gathered: cells of one class to one lane of one neighbour. */
@@ -136,6 +143,7 @@ struct core {
 	u32 from_count;
 	bool borrowed;			/* some cell lies in memory that is only lent */
 	struct header_job opens[CORE_BATCH];
+	struct core_pass pass;
 	struct aead_job jobs[CORE_BATCH];
 	u32 job_count;
 	struct onion_unwrap unwraps[CORE_BATCH];
@@ -222,8 +230,8 @@ void core_up_link(struct core *core, struct core_cell *cell);
 void core_limits(struct core *core, struct dp_circuit *c);
 /* A cell was verified on @c: clears pass. */
 void core_verified(struct core *core, struct core_cell *cell);
-/* Is this class allowed on the circuit now? */
-bool core_class_ok(const struct dp_circuit *c, const struct core_cell *cell);
+/* Class and window of @half allow the cell? If not it is dropped or, where @pass, goes up for its age. */
+bool core_acceptable(struct core *core, struct core_cell *cell, struct dp_half *half, bool pass);
 
 /* relay.c, terminus.c, origin.c: prepare a job (false: cell is dropped, queued or gone up), finish it */
 bool relay_prepare(struct core *core, struct core_cell *cell);

@@ -138,7 +138,7 @@ void core_verified(struct core *core, struct core_cell *cell)
  * Building cells are medium: they are numbered below 4096. Once data flow, nothing but the data
  * class goes backward, so that an exit cannot write into the sizes.
  */
-bool core_class_ok(const struct dp_circuit *c, const struct core_cell *cell)
+static bool class_ok(const struct dp_circuit *c, const struct core_cell *cell)
 {
 	bool young = count_get(c->forward.replay.next) <= MV_COUNTER_FIRST;
 
@@ -148,6 +148,21 @@ bool core_class_ok(const struct dp_circuit *c, const struct core_cell *cell)
 		return cell->class == MV_SMALL ? c->small_forward :
 		       cell->class == MV_MEDIUM && (young || cell->header.counter < MV_COUNTER_FIRST);
 	return cell->class == MV_MEDIUM && (c->kind == DATAPATH_RELAY ? young : c->pass);
+}
+
+bool core_acceptable(struct core *core, struct core_cell *cell, struct dp_half *half, bool pass)
+{
+	if (unlikely(!class_ok(cell->circuit, cell))) {
+		core_drop_half(core, half, DROP_CLASS);
+		return false;
+	}
+	if (likely(mv_replay_check(&half->replay, cell->header.counter)))
+		return true;
+	if (pass)
+		core_up_pass(core, cell);
+	else
+		core_drop_half(core, half, DROP_REPLAY);
+	return false;
 }
 
 static bool moved(const struct dp_session *s, const struct endpoint *from)
@@ -198,6 +213,33 @@ static void open_headers(struct core *core)
 	headers_open(core->opens, n);
 }
 
+static void pass_end(struct core *core)
+{
+	struct core_pass *p = &core->pass;
+	const struct core_from *f = &core->froms[p->from];
+
+	if (p->len)
+		core->ops->pass_cells(core->arg, p->owner, f->lane, &f->from, p->data, p->len, p->segment);
+	p->len = 0;
+}
+
+/* A whole super-packet mostly has one owner: it is passed on in one piece. */
+static void pass_cell(struct core *core, const struct core_cell *cell, u32 owner)
+{
+	struct core_pass *p = &core->pass;
+
+	if (p->len && p->data + p->len == cell->data && p->owner == owner && p->from == cell->from &&
+	    p->segment == cell->len) {
+		p->len += cell->len;
+		return;
+	}
+	pass_end(core);
+	*p = (struct core_pass){
+		.owner = owner, .from = cell->from, .segment = cell->len, .data = cell->data,
+		.len = cell->len,
+	};
+}
+
 /* Is the cell ours? False: it is done with. */
 static bool take_header(struct core *core, struct core_cell *cell, const struct header_job *head)
 {
@@ -213,7 +255,7 @@ static bool take_header(struct core *core, struct core_cell *cell, const struct 
 	owner = table_owner(t, cell->header.circuit);
 	if (unlikely(owner != core->worker && cell->header.circuit)) {
 		count_add(core->stats.passed_cells, 1);
-		core->ops->pass_cell(core->arg, owner, f->lane, &f->from, cell->data, cell->len);
+		pass_cell(core, cell, owner);
 		return false;
 	}
 	count_link(core, cell);
@@ -289,6 +331,7 @@ static void resolve(struct core *core)
 
 		cell->ok = cell->queued || (cell->session && take_header(core, cell, head++));
 	}
+	pass_end(core);
 	for (i = 0; i < core->cell_count; i++) {
 		struct core_cell *cell = &core->cells[i];
 

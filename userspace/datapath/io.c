@@ -321,7 +321,7 @@ static u32 chunk(const struct io_pending *p)
 	return p->len < most ? p->len : most;
 }
 
-static ssize_t send_chunk(struct io *io, const struct io_pending *p, u32 len)
+static ssize_t send_chunk(struct io *io, int socket, const struct io_pending *p, u32 len)
 {
 	union {
 		struct cmsghdr align;
@@ -343,7 +343,7 @@ static ssize_t send_chunk(struct io *io, const struct io_pending *p, u32 len)
 		c->cmsg_len = CMSG_LEN(sizeof(size));
 		memcpy(CMSG_DATA(c), &size, sizeof(size));
 	}
-	return sendmsg(io->socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sendmsg(socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* EIO: no checksum offload on the way. EINVAL, EMSGSIZE: a segment is over the path MTU, or the
@@ -354,12 +354,12 @@ static bool gso_refused(int error)
 }
 
 /* Send as much as the socket takes. -EAGAIN: the rest has to wait. */
-static int transmit(struct io *io, struct io_pending *p)
+static int transmit(struct io *io, int socket, struct io_pending *p)
 {
 	while (p->len) {
 		u32 len = chunk(p), segments = (len + p->segment - 1) / p->segment;
 
-		if (send_chunk(io, p, len) >= 0) {
+		if (send_chunk(io, socket, p, len) >= 0) {
 			io->stats.tx_super++;
 			io->stats.tx_segments += segments;
 		} else if (errno == EINTR) {
@@ -385,7 +385,7 @@ void io_send(struct io *io, const struct endpoint *to, u8 *buffer, u8 *data, u32
 	struct io_pending p = { *to, buffer, data, len, segment && segment < len ? segment : len };
 
 	/* behind what waits already; every entry holds a buffer, so there is always room */
-	if (!io->n_pending && !transmit(io, &p)) {
+	if (!io->n_pending && !transmit(io, io->socket, &p)) {
 		io_buffer_put(io, buffer);
 		return;
 	}
@@ -394,12 +394,24 @@ void io_send(struct io *io, const struct endpoint *to, u8 *buffer, u8 *data, u32
 		io->engine->watch_out(io);
 }
 
+u32 io_send_other(struct io *io, int socket, const struct endpoint *to, const u8 *data, u32 len,
+		  u32 segment)
+{
+	struct io_pending p = {
+		.to = *to, .data = (u8 *)(uintptr_t)data, .len = len,
+		.segment = segment && segment < len ? segment : len,
+	};
+
+	transmit(io, socket, &p);
+	return len - p.len;
+}
+
 void io_send_pending(struct io *io)
 {
 	while (io->n_pending) {
 		struct io_pending *p = &io->pending[io->pending_head];
 
-		if (transmit(io, p)) {
+		if (transmit(io, io->socket, p)) {
 			io->engine->watch_out(io);
 			return;
 		}

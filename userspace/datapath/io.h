@@ -74,6 +74,13 @@ void io_buffer_put(struct io *io, u8 *buffer);	/* not sent after all */
  */
 void io_send(struct io *io, const struct endpoint *to, u8 *buffer, u8 *data, u32 len, u32 segment);
 
+/*
+ * The same at once through a socket that another io serves, from a buffer that stays the caller's.
+ * Return: bytes that are done with; fewer than @len where that socket is full.
+ */
+u32 io_send_other(struct io *io, int socket, const struct endpoint *to, const u8 *data, u32 len,
+		  u32 segment);
+
 /* May more be sent without building a queue in the socket? When it turns true again after
  * false, ops->batch runs. */
 bool io_writable(const struct io *io);

@@ -19,7 +19,7 @@
 #define TURN_TRIES 200
 
 enum message_kind {
-	MESSAGE_CELL,			/* a datagram that the reader owns */
+	MESSAGE_CELLS,			/* cells that the reader owns */
 	MESSAGE_PACKET,			/* an inner packet for a circuit of the reader's */
 	MESSAGE_SEND,			/* a super-packet to leave from the reader's socket */
 	MESSAGE_TUN,			/* a packet from a device, @link */
@@ -212,19 +212,21 @@ static void message_commit(struct worker *w, u32 to)
 	ring_commit(atomic_load_explicit(&user_worker(w->user, to)->in[w->index], memory_order_relaxed));
 }
 
-static void pass_cell(void *arg, u32 to, u32 lane, const struct endpoint *from, const u8 *cell, u32 len)
+static void pass_cells(void *arg, u32 to, u32 lane, const struct endpoint *from, const u8 *cells, u32 len,
+		       u32 segment)
 {
 	struct worker *w = arg;
 	struct message *m = message_reserve(w, to, len);
 
 	if (!m) {
-		core_drop(w->core, DROP_QUEUE);
+		count_add(w->core->stats.drops[DROP_QUEUE], (len + segment - 1) / segment);
 		return;
 	}
-	m->kind = MESSAGE_CELL;
+	m->kind = MESSAGE_CELLS;
 	m->lane = lane;
+	m->segment = segment;
 	m->endpoint = *from;
-	memcpy(m->data, cell, len);
+	memcpy(m->data, cells, len);
 	message_commit(w, to);
 }
 
@@ -245,25 +247,43 @@ static void pass_packet(void *arg, u32 to, const struct dp_circuit *c, const str
 	message_commit(w, to);
 }
 
+/*
+ * Through another worker's socket: at once, unless that is full or something waits for it, which
+ * must not be overtaken; then its worker takes a copy and waits.
+ */
+static void send_other(struct worker *w, u32 lane, const struct endpoint *to, const u8 *data, u32 len,
+		       u32 segment)
+{
+	struct worker *other = user_worker(w->user, lane);
+	struct message *m;
+	u32 done = 0;
+
+	if (!atomic_load(&other->behind))
+		done = io_send_other(w->io, user_table(w->user)->conf.sockets[lane], to, data, len, segment);
+	if (done == len)
+		return;
+	m = message_reserve(w, lane, len - done);
+	if (!m) {
+		count_add(w->core->stats.drops[DROP_SEND], (len - done + segment - 1) / segment);
+		return;
+	}
+	atomic_store(&other->behind, true);
+	m->kind = MESSAGE_SEND;
+	m->endpoint = *to;
+	m->segment = segment;
+	memcpy(m->data, data + done, len - done);
+	message_commit(w, lane);
+}
+
 static void send_super(void *arg, u32 lane, const struct endpoint *to, u8 *buffer, u32 len, u32 segment)
 {
 	struct worker *w = arg;
-	struct message *m;
 
 	if (likely(lane == w->index)) {
 		io_send(w->io, to, buffer, buffer, len, segment);
 		return;
 	}
-	m = message_reserve(w, lane, len);
-	if (m) {
-		m->kind = MESSAGE_SEND;
-		m->endpoint = *to;
-		m->segment = segment;
-		memcpy(m->data, buffer, len);
-		message_commit(w, lane);
-	} else {
-		count_add(w->core->stats.drops[DROP_SEND], (len + segment - 1) / segment);
-	}
+	send_other(w, lane, to, buffer, len, segment);
 	io_buffer_put(w->io, buffer);
 }
 
@@ -290,8 +310,8 @@ static void take_tun(struct worker *w, struct message *m)
 static void take_message(struct worker *w, struct message *m)
 {
 	switch (m->kind) {
-	case MESSAGE_CELL:
-		core_input(w->core, now(), m->lane, &m->endpoint, m->data, m->len, m->len);
+	case MESSAGE_CELLS:
+		core_input(w->core, now(), m->lane, &m->endpoint, m->data, m->len, m->segment);
 		break;
 	case MESSAGE_PACKET:
 		core_passed_packet(w->core, now(), m->link, m->circuit, m->data, m->len);
@@ -453,6 +473,9 @@ static void batch(void *arg)
 	enter(w);
 	io_deadline(w->io, core_flush(w->core, now()));
 	io_tun_pause(w->io, !io_writable(w->io));
+	if (unlikely(atomic_load_explicit(&w->behind, memory_order_relaxed)) && io_writable(w->io) &&
+	    !(w->wake >> w->index & 1))
+		atomic_store(&w->behind, false);
 	leave(w);
 	wake = w->wake;
 	w->wake = 0;
@@ -486,7 +509,7 @@ static const struct io_ops io_ops = {
 static const struct core_ops core_ops = {
 	.buffer = get_buffer, .buffer_put = put_buffer, .send = send_super, .writable = writable,
 	.deliver = deliver, .deliver_flush = deliver_flush, .datagram = datagram, .event = event,
-	.pass_cell = pass_cell, .pass_packet = pass_packet,
+	.pass_cells = pass_cells, .pass_packet = pass_packet,
 };
 
 /* ---- life ---- */

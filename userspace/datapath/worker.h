@@ -43,6 +43,7 @@ struct worker {
 	bool raised;			/* the control thread is to be woken after the batch */
 	/* from others */
 	_Atomic u32 busy;		/* futex */
+	_Atomic bool behind;		/* others' super-packets wait for the socket */
 	_Atomic u32 waiting;		/* was kept out and wants in */
 	/* by sender: workers, then readers by slot */
 	_Atomic(struct ring *) in[DATAPATH_LANES_MAX + WORKER_DEVICES];
