@@ -45,17 +45,8 @@ static bool prepare_forward(struct core *core, struct core_cell *cell)
 	struct dp_circuit *c = cell->circuit;
 	u64 counter = cell->header.counter;
 
-	if (!core_class_ok(c, cell)) {
-		core_drop_half(core, &c->forward, DROP_CLASS);
+	if (!core_acceptable(core, cell, &c->forward, c->pass))
 		return false;
-	}
-	if (!mv_replay_check(&c->forward.replay, counter)) {
-		if (c->pass)
-			core_up_pass(core, cell);
-		else
-			core_drop_half(core, &c->forward, DROP_REPLAY);
-		return false;
-	}
 	if (!admit(core, cell, &c->forward) ||
 	    !reserve(core, cell, &c->forward, c->out_link, c->out_id))
 		return false;
@@ -71,14 +62,8 @@ static bool prepare_backward(struct core *core, struct core_cell *cell)
 	struct dp_circuit *c = cell->circuit;
 	u64 counter = cell->header.counter;
 
-	if (!core_class_ok(c, cell)) {
-		core_drop_half(core, &c->backward, DROP_CLASS);
+	if (!core_acceptable(core, cell, &c->backward, false))
 		return false;
-	}
-	if (!mv_replay_check(&c->backward.replay, counter)) {
-		core_drop_half(core, &c->backward, DROP_REPLAY);
-		return false;
-	}
 	if (c->backward.next > MV_COUNTER_MAX) {
 		core_drop_half(core, &c->backward, DROP_COUNTER);
 		return false;

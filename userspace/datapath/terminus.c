@@ -11,17 +11,8 @@ bool terminus_prepare(struct core *core, struct core_cell *cell)
 	struct dp_half *half = &c->forward;
 	struct aead_job *job;
 
-	if (!core_class_ok(c, cell)) {
-		core_drop_half(core, half, DROP_CLASS);
+	if (!core_acceptable(core, cell, half, c->pass))
 		return false;
-	}
-	if (!mv_replay_check(&half->replay, cell->header.counter)) {
-		if (c->pass)
-			core_up_pass(core, cell);
-		else
-			core_drop_half(core, half, DROP_REPLAY);
-		return false;
-	}
 	if (!bucket_take(&half->rate, core->now, cell->len) ||
 	    !bucket_take_shared(&core->table->rate, core->now, cell->len)) {
 		core_drop_half(core, half, DROP_RATE);
