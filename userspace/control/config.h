@@ -57,7 +57,7 @@ struct config {
 	bool seccomp;
 
 	/* Client */
-	bool client_enable, auto_connect;
+	bool client_enable, auto_connect, allow_incoming;
 	char interface[16];
 	u32 route, route_table;
 	struct config_names exits, exclude;

@@ -74,6 +74,8 @@ const struct config_key config_keys[] = {
 	/* ---- Client ---- */
 	FLAG("Client", "Enable", client_enable, "no", false, "Send this machine's packets through circuits."),
 	FLAG("Client", "AutoConnect", auto_connect, "yes", false, "Connect at start, not only after \"meshvpn-ctl up\"."),
+	FLAG("Client", "AllowIncoming", allow_incoming, "no", false,
+	     "Let flows in through the tunnel that this machine did not begin. An exit can begin any."),
 	KEY("Client", "Interface", device, interface, "mesh0", 0, 0, false, "Network device of the tunnel."),
 	NUM("Client", "Hops", client.hops, "3", 1, MV_HOPS_MAX, false, "Relays in a circuit."),
 	WORD("Client", "Route", words_route, route, "all", false,

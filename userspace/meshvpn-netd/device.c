@@ -157,6 +157,7 @@ free_device:
 static void device_undo(struct device *d)
 {
 	exit_del(d);
+	guard_del(d);
 	routing_del(d);
 	journal_close(d);
 	list_del(&d->list);

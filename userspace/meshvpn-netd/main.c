@@ -56,6 +56,11 @@ static int do_device_del(const struct netd_request *q, struct result *r)
 	return name_ends(q->device.name) ? device_drop(q->device.name) : -EINVAL;
 }
 
+static int do_device_guard(const struct netd_request *q, struct result *r)
+{
+	return name_ends(q->device.name) ? guard_set(q->device.name) : -EINVAL;
+}
+
 static int do_address_add(const struct netd_request *q, struct result *r)
 {
 	return address_add(&q->address);
@@ -100,6 +105,7 @@ static int (*const verbs[NETD_VERBS])(const struct netd_request *, struct result
 	[NETD_SOCKETS] = do_sockets,
 	[NETD_DEVICE_NEW] = do_device_new,
 	[NETD_DEVICE_DEL] = do_device_del,
+	[NETD_DEVICE_GUARD] = do_device_guard,
 	[NETD_ADDRESS_ADD] = do_address_add,
 	[NETD_ADDRESS_DEL] = do_address_del,
 	[NETD_ROUTING_SET] = do_routing_set,

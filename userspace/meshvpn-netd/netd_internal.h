@@ -22,7 +22,7 @@ struct device {
 	u32 ifindex;
 	int journal;			/* locked file with what must be put back after a crash */
 	struct netd_routing routing;
-	bool routed, exits;
+	bool routed, exits, guarded;
 	u32 addresses;
 	struct netd_address address[NETD_ADDRESSES_MAX];
 	struct list sysctls;		/* struct sysctl, last changed first */
@@ -89,6 +89,10 @@ int nft_run(const char *script);
 int nft_table_delete(const char *device);
 int nft_table_name(const char *device, char *name, size_t room);
 int exit_script(FILE *f, const struct netd_exit *e, const char *switched);
+
+/* guard.c */
+int guard_set(const char *device);
+void guard_del(struct device *d);
 
 /* exit.c */
 int exit_set(const struct netd_exit *e);

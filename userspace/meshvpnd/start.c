@@ -132,6 +132,17 @@ static int device_open(struct daemon *d, const char *name, u32 mtu, enum netd_st
 			   "make the device");
 }
 
+/* Open to whoever sits at the exit is no default. */
+static int device_guard(struct daemon *d)
+{
+	int ret = d->conf.allow_incoming ? 0 : netd_device_guard(d->netd, d->conf.interface);
+
+	netd_failed(d, ret, "keep flows out that this machine did not begin");
+	if (ret)
+		log_notice("start", "[Client] AllowIncoming=yes does without");
+	return ret;
+}
+
 static int devices_open(struct daemon *d)
 {
 	int ret = 0;
@@ -139,6 +150,8 @@ static int devices_open(struct daemon *d)
 	if (d->conf.client_enable)
 		ret = device_open(d, d->conf.interface, d->conf.client.mtu, NETD_STEER_SOURCE, d->client_fds,
 				  &d->client_steering, &d->client_ifindex);
+	if (!ret && d->conf.client_enable)
+		ret = device_guard(d);
 	if (!ret && d->conf.exit_enable)
 		ret = device_open(d, d->conf.exit_interface, d->conf.exit.mtu, NETD_STEER_DESTINATION, d->exit_fds,
 				  &d->exit_steering, &d->exit_ifindex);

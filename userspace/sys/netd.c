@@ -264,6 +264,14 @@ int netd_device_del(struct netd *netd, const char *name)
 	return simple(netd, &q);
 }
 
+int netd_device_guard(struct netd *netd, const char *name)
+{
+	struct netd_request q = { .verb = NETD_DEVICE_GUARD };
+
+	set_name(q.device.name, name);
+	return simple(netd, &q);
+}
+
 int netd_address_add(struct netd *netd, const struct netd_address *address)
 {
 	return simple(netd, &(struct netd_request){ .verb = NETD_ADDRESS_ADD, .address = *address });

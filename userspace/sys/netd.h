@@ -104,6 +104,8 @@ enum netd_steering {
 int netd_device_new(struct netd *netd, const char *name, u32 mtu, u32 queues, enum netd_steering steering,
 		    int *fds, int *map, u32 *ifindex);
 int netd_device_del(struct netd *netd, const char *name);
+/* Let in through the device only what belongs to flows that this host began (nftables). */
+int netd_device_guard(struct netd *netd, const char *name);
 
 int netd_address_add(struct netd *netd, const struct netd_address *address);
 int netd_address_del(struct netd *netd, const struct netd_address *address);

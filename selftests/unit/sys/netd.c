@@ -236,6 +236,53 @@ TEST_F(helper, exit_rules)
 	EXPECT_EQ(0, value("/proc/sys/net/ipv4/conf/up0/forwarding"));
 }
 
+/* A datagram from 8.8.4.4, port 53, to 198.18.0.7, port 5000, comes out of the tunnel. */
+static bool arrives(int tun, int sock)
+{
+	static const u8 packet[10 + 32] = {
+		[10] = 0x45, [13] = 32, [18] = 64, [19] = IPPROTO_UDP, [22] = 8, 8, 4, 4, 198, 18, 0, 7,
+		[30] = 0, 53, 5000 >> 8, 5000 & 255, 0, 12,
+	};
+	u8 copy[sizeof(packet)], got[16];
+	u32 i, sum = 0;
+
+	memcpy(copy, packet, sizeof(copy));
+	for (i = 10; i < 30; i += 2)
+		sum += copy[i] << 8 | copy[i + 1];
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	copy[20] = (u8)(sum >> 8);
+	copy[21] = (u8)sum;
+	return write(tun, copy, sizeof(copy)) == sizeof(copy) && recv(sock, got, sizeof(got), 0) == 4;
+}
+
+/* What nobody here asked for does not come in; answers do. */
+TEST_F(helper, guard)
+{
+	struct sockaddr_in far = { .sin_family = AF_INET, .sin_port = htons(53) };
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(5000) };
+	struct netd_address a = address4("198.18.0.7");
+	struct timeval wait = { .tv_usec = 200000 };
+	int sock = socket(AF_INET, SOCK_DGRAM, 0);
+
+	inet_pton(AF_INET, "8.8.4.4", &far.sin_addr);
+	ASSERT_EQ(0, netd_device_new(self->netd, "mesh0", 1420, 1, NETD_STEER_NONE, self->fds, NULL, NULL));
+	ASSERT_EQ(0, netd_address_add(self->netd, &a));
+	ASSERT_EQ(0, system("ip route add 8.8.4.4 dev mesh0"));
+	ASSERT_EQ(0, bind(sock, (struct sockaddr *)&any, sizeof(any)));
+	ASSERT_EQ(0, setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)));
+	EXPECT_TRUE(arrives(self->fds[0], sock));
+	EXPECT_EQ(-ENOENT, netd_device_guard(self->netd, "mesh1"));
+	EXPECT_EQ(-ENOENT, netd_device_guard(self->netd, "up0"));
+	ASSERT_EQ(0, netd_device_guard(self->netd, "mesh0")) TH_LOG("%s", netd_error(self->netd));
+	EXPECT_FALSE(arrives(self->fds[0], sock));
+	EXPECT_TRUE(says("nft list table inet meshvpn_mesh0", "packets 1"));
+	ASSERT_EQ(1, sendto(sock, "x", 1, 0, (struct sockaddr *)&far, sizeof(far)));
+	EXPECT_TRUE(arrives(self->fds[0], sock));
+	ASSERT_EQ(0, netd_device_del(self->netd, "mesh0"));
+	EXPECT_FALSE(says("nft list tables", "meshvpn"));
+	close(sock);
+}
+
 static void make_everything(struct __test_metadata *_metadata, struct netd *netd, int *fds)
 {
 	struct netd_address a = address4("198.18.0.7");
