@@ -148,6 +148,8 @@ const struct config_key config_keys[] = {
 	     "A new circuit on which nothing came for this long is destroyed."),
 	TIME("Relay", "CircuitIdle", circuits.idle_ns, "180s", NSEC_PER_SEC, DAYS, true, "A circuit without a cell for this long is too."),
 	NUM("Relay", "MaxLinks", links.max_links, "4096", 1, 1000000, true, "Links at a time."),
+	NUM("Relay", "MaxLinksHost", links.max_links_host, "64", 1, 1000000, true,
+	    "Of these, by clients of one IPv4 address or IPv6 /64."),
 	NUM("Relay", "MaxPendingHandshakes", links.max_pending, "256", 1, 100000, true, "Handshakes that this node begins, at a time."),
 	NUM("Relay", "MaxNextSessions", links.max_next, "1024", 1, 100000, true, "Link sessions that wait for their first cell."),
 	NUM("Relay", "HandshakeRate", links.handshakes_rate, "2000", 1, 10000000, true,

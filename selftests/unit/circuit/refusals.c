@@ -618,10 +618,7 @@ static void say_both(struct origin *o, const struct message *m)
 {
 	u8 cell[MV_CELL_MAX], scratch[ONION_SCRATCH], fill[MV_RESERVE_LONG] = { 0 };
 	struct onion_keys *keys = &o->secrets->onion;
-	struct onion_wrap wrap = {
-		.keys = keys, .counter = o->number++, .body = MV_BODY_MEDIUM, .cell = cell, .scratch = scratch,
-		.fill = fill,
-	};
+	struct onion_wrap wrap = { keys, o->number++, MV_BODY_MEDIUM, cell, scratch, fill };
 	u8 *payload = onion_payload(keys, cell, scratch);
 	size_t at = 4, i;
 
@@ -669,17 +666,14 @@ TEST(bind_after_a_failed_one)
 /* A handshake that came with a solution does not come again, whatever came between. */
 TEST(puzzle_once)
 {
-	struct circuits *c;
-	struct wire_create m = { .handshake_len = WIRE_HOP1 };
-	u8 handshake[600][WIRE_HOP1] = { 0 };
+	u8 handshake[WIRE_HOP1] = { 0 };
+	struct wire_create m = { .handshake = handshake, .handshake_len = WIRE_HOP1 };
 	u32 i, again = 0;
 
 	world_init(&w, 18, 2, 0);
-	c = w.nodes[1].circuits;
 	for (i = 0; i < 1200; i++) {
-		mv_put_le32(handshake[i % 600], i % 600);
-		m.handshake = handshake[i % 600];
-		again += hops_puzzle_fresh(c, &m) && i >= 600;
+		mv_put_le32(handshake, i % 600);
+		again += hops_puzzle_fresh(w.nodes[1].circuits, &m) && i >= 600;
 	}
 	/* but for those few whose place another took */
 	EXPECT_GT(80, again);
