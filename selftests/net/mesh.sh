@@ -44,6 +44,13 @@ mesh_up() {
 		echo "web web"
 	} >"$tap_tmp/topology"
 	lab_up "$tap_tmp/topology" || exit 1
+	# the lab's routes to each network would, as those of a local network, go past the tunnel
+	for h in $mesh_clients; do
+		for n in 4 6; do
+			ip -n "$(lab_ns "$h")" -$n route show proto boot | awk '/ via / && !/^default/ { print "route del " $1 }' |
+				ip -n "$(lab_ns "$h")" -$n -batch -
+		done
+	done
 	background web "$PROBE" echo 7
 	web=20.9.0.2 web6=2a00:20::2
 }

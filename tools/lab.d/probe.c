@@ -231,7 +231,7 @@ static int udp(int argc, char **argv)
 			t.refused += send(fd, data, size, 0) < 0;
 			t.sent++;
 			i++;
-			end = head[1] + 2 * SEC;
+			end = head[1] + SEC / 2;
 		}
 		udp_receive(fd, &t, seen, count, size);
 		if (i == count || now() < begun + i * step)
