@@ -13,7 +13,7 @@
 
 #include "netd_internal.h"
 
-#define SWITCHED_MAX 1024
+#define SWITCHED_MAX 16384
 
 static int check_prefix(const u8 *addr, u8 bits, u8 width)
 {
@@ -76,11 +76,15 @@ static int set(struct device *d, const char *format, const char *device, const c
 #define FORCE6 "/proc/sys/net/ipv6/conf/%s/force_forwarding"
 #define ACCEPT_RA "/proc/sys/net/ipv6/conf/%s/accept_ra"
 
-static void note_switched(char *switched, const char *name)
+/* The kernel allows quotation marks in names: those would end the string in the rules. */
+static int note_switched(char *switched, const char *name)
 {
 	size_t len = strlen(switched);
 
+	if (strpbrk(name, "\"\\") || len + strlen(name) + 5 > SWITCHED_MAX)
+		return complain(-EINVAL, "interface %s cannot be named in a rule: rename it", name);
 	snprintf(switched + len, SWITCHED_MAX - len, "%s\"%s\"", len ? ", " : "", name);
+	return 0;
 }
 
 /* A host that forwards no IPv6 at all: keep every interface listening to its routers. */
@@ -107,12 +111,12 @@ static int forward_one(struct device *d, const char *name, bool force6, char *sw
 	bool off4 = is_off(FORWARDING4, name), off6 = is_off(FORWARDING6, name);
 	int ret = 0;
 
-	if (off4)
+	if ((off4 || off6) && strcmp(name, d->name))
+		ret = note_switched(switched, name);
+	if (!ret && off4)
 		ret = set(d, FORWARDING4, name, "1");
 	if (!ret && off6 && force6)
 		ret = set(d, FORCE6, name, "1");
-	if ((off4 || off6) && strcmp(name, d->name))
-		note_switched(switched, name);
 	return ret;
 }
 

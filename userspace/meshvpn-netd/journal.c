@@ -108,11 +108,13 @@ static void replay(const char *path)
 {
 	static char text[65536];
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
 	ssize_t n;
 
 	if (fd < 0)
 		return;
-	if (!flock(fd, LOCK_EX | LOCK_NB)) {
+	/* only what a helper wrote is done with its rights */
+	if (!fstat(fd, &st) && st.st_uid == geteuid() && !(st.st_mode & 022) && !flock(fd, LOCK_EX | LOCK_NB)) {
 		n = read(fd, text, sizeof(text) - 1);
 		text[n > 0 ? n : 0] = 0;
 		log_notice("journal", "putting back what an earlier run left (%s)", path);

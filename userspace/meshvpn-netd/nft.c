@@ -12,14 +12,17 @@ int nft_run(const char *script)
 	return process_run(argv, script);
 }
 
-/* A dash is legal in a device's name and not in a table's. */
+/* A dash is legal in a device's name and not in a table's; nothing else may come out of a journal. */
 int nft_table_name(const char *device, char *name, size_t room)
 {
 	int n = snprintf(name, room, "meshvpn_%s", device);
 
-	for (; *name; name++)
+	for (; *name; name++) {
 		if (*name == '-')
 			*name = '_';
+		else if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", *name))
+			return -EINVAL;
+	}
 	return n < (int)room ? 0 : -ENAMETOOLONG;
 }
 
