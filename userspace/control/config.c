@@ -376,6 +376,24 @@ void config_defaults(struct config *c)
 	c->exit_rules.default_verdict = NETD_REJECT;
 }
 
+#define BURST_MIN (128 << 10)
+
+/* A rate without a burst lets nothing through: 50 ms of it, and some cells, are the default. */
+static void burst_default(u64 rate, u64 *burst)
+{
+	if (rate && !*burst)
+		*burst = rate / 20 > BURST_MIN ? rate / 20 : BURST_MIN;
+}
+
+static void bursts_default(struct config *c)
+{
+	burst_default(c->datapath.rate, &c->datapath.burst);
+	burst_default(c->circuits.rate, &c->circuits.burst);
+	burst_default(c->circuits.exit_rate, &c->circuits.exit_burst);
+	burst_default(c->client.origin.rate, &c->client.origin.burst);
+	burst_default(c->exit.rate, &c->exit.burst);
+}
+
 /* What only the whole shows, and fields that others are made of. */
 static void finish(struct load *l)
 {
@@ -404,6 +422,7 @@ static void finish(struct load *l)
 	c->links.responder = c->links.authenticate = c->circuits.relay = c->relay_enable;
 	c->circuits.exit = c->exit_enable;
 	memcpy(c->exit_rules.device, c->exit_interface, sizeof(c->exit_rules.device));
+	bursts_default(c);
 }
 
 static int by_line(const void *a, const void *b)
