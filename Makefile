@@ -92,6 +92,33 @@ tests: $(UNITS)
 # Further test programs and tools bring rules of their own.
 -include $(wildcard selftests/*/Makefile.inc tools/*/Makefile.inc)
 
+# ---- installation ----
+prefix ?= /usr/local
+sbindir ?= $(prefix)/sbin
+bindir ?= $(prefix)/bin
+# the daemon looks for its helper there: beside its own folder
+libexecdir := $(sbindir)/../libexec/meshvpn
+mandir ?= $(prefix)/share/man
+unitdir ?= /usr/lib/systemd/system
+sysusersdir ?= /usr/lib/sysusers.d
+completiondir ?= $(prefix)/share
+
+install: all
+	install -D -m 755 $(B)/meshvpnd $(DESTDIR)$(sbindir)/meshvpnd
+	install -D -m 755 $(B)/meshvpn-netd $(DESTDIR)$(libexecdir)/meshvpn-netd
+	install -D -m 755 $(B)/meshvpn-ctl $(DESTDIR)$(bindir)/meshvpn-ctl
+	for m in Documentation/man/*.[1-8]; do \
+		install -D -m 644 $$m $(DESTDIR)$(mandir)/man$${m##*.}/$${m##*/} || exit; done
+	install -d $(DESTDIR)$(unitdir)
+	sed 's|@sbindir@|$(sbindir)|' tools/systemd/meshvpnd.service > $(DESTDIR)$(unitdir)/meshvpnd.service
+	install -D -m 644 tools/systemd/meshvpn.sysusers $(DESTDIR)$(sysusersdir)/meshvpn.conf
+	install -D -m 644 tools/completions/meshvpn-ctl.bash $(DESTDIR)$(completiondir)/bash-completion/completions/meshvpn-ctl
+	install -D -m 644 tools/completions/_meshvpn-ctl $(DESTDIR)$(completiondir)/zsh/site-functions/_meshvpn-ctl
+	install -D -m 644 tools/completions/meshvpn-ctl.fish $(DESTDIR)$(completiondir)/fish/vendor_completions.d/meshvpn-ctl.fish
+	install -d -m 750 $(DESTDIR)/etc/meshvpn
+	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/meshvpn/examples Documentation/examples/*.conf
+.PHONY: install
+
 clean:
 	rm -rf build build-*
 

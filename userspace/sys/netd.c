@@ -14,7 +14,6 @@
 #include "netd_wire.h"
 
 #define NETD_PROGRAM "meshvpn-netd"
-#define NETD_PACKAGED "/usr/libexec/meshvpn/" NETD_PROGRAM
 #define NETD_CHILD_FD 3
 
 struct netd {
@@ -119,17 +118,22 @@ static int call(struct netd *netd, struct netd_request *q, struct netd_answer *a
 	return a->error;
 }
 
-static const char *beside(char path[PATH_MAX])
+/* In the build folder the helper lies beside the daemon, installed in libexec beside its folder. */
+static const char *find_helper(char path[PATH_MAX])
 {
-	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - sizeof(NETD_PROGRAM) - 1);
+	static const char *const places[] = { NETD_PROGRAM, "../libexec/meshvpn/" NETD_PROGRAM };
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 64);
 	char *slash;
+	u32 i;
 
-	if (n <= 0)
-		return NETD_PACKAGED;
-	path[n] = 0;
+	path[n > 0 ? n : 0] = 0;
 	slash = strrchr(path, '/');
-	strcpy(slash ? slash + 1 : path, NETD_PROGRAM);
-	return access(path, X_OK) ? NETD_PACKAGED : path;
+	for (i = 0; slash && i < sizeof(places) / sizeof(*places); i++) {
+		strcpy(slash + 1, places[i]);
+		if (!access(path, X_OK))
+			break;
+	}
+	return path;
 }
 
 int netd_attach(struct netd **netd, int fd)
@@ -160,7 +164,7 @@ int netd_start(struct netd **netd, const char *path)
 	pid_t pid;
 
 	if (!path)
-		path = beside(own);
+		path = find_helper(own);
 	if (access(path, X_OK))
 		return -errno;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))

@@ -69,7 +69,7 @@ struct netd_exit {
 
 /**
  * netd_start - start the helper and connect
- * @path: of meshvpn-netd, NULL: beside the running program, else the packaged place
+ * @path: of meshvpn-netd, NULL: beside the running program, else ../libexec/meshvpn from there
  *
  * Call before privileges are dropped. Return: 0 or -errno.
  */

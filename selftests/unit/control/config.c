@@ -278,6 +278,22 @@ TEST(the_manual_names_every_key)
 	free(text);
 }
 
+TEST(the_examples_are_right)
+{
+	static const char *const examples[] = { "client", "relay", "exit" };
+	char path[64];
+	u32 i;
+
+	if (access("Documentation/examples", R_OK))
+		SKIP(return, "not at the top of the tree");
+	for (i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "Documentation/examples/%s.conf", examples[i]);
+		EXPECT_EQ(0, config_load(&c, path, &errors)) TH_LOG("%s", path);
+		EXPECT_EQ(i == 0, c.client_enable);
+		EXPECT_EQ(i == 2, c.exit_enable);
+	}
+}
+
 /* From the top of the tree, as make does; elsewhere there is nothing to compare. */
 TEST(the_manual_in_the_tree_is_this_one)
 {
