@@ -309,12 +309,14 @@ static int parse_pool(struct config *c, const struct config_key *key, const char
 {
 	struct config_prefix *p = field(c, key);
 	int ret = prefix(value, family, p->addr, &p->bits);
+	u8 least = family == AF_INET ? NETD_POOL4_BITS_MIN : NETD_POOL6_BITS_MIN;
 	u8 most = family == AF_INET ? 24 : 64;
 
 	if (ret == -EDOM)
 		return wrong(why, "has address bits set behind its length");
-	if (ret || !p->bits || p->bits > most)
-		return wrong(why, "expected an IPv%d prefix of at most %d bits", family == AF_INET ? 4 : 6, most);
+	if (ret || p->bits < least || p->bits > most)
+		return wrong(why, "expected an IPv%d prefix of at least %d and at most %d bits", family == AF_INET ? 4 : 6,
+			     least, most);
 	return 0;
 }
 

@@ -30,7 +30,7 @@ struct device *device_find(const char *name)
 	return NULL;
 }
 
-static int check_name(const char *name)
+int device_name_check(const char *name)
 {
 	size_t i, len = strnlen(name, IFNAMSIZ);
 
@@ -115,7 +115,7 @@ int device_make(const char *name, u32 mtu, u32 queues, enum netd_steering steeri
 {
 	struct device *d;
 	u32 i;
-	int ret = check_name(name);
+	int ret = device_name_check(name);
 
 	if (ret)
 		return ret;

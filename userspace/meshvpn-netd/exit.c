@@ -15,7 +15,7 @@
 
 #define SWITCHED_MAX 16384
 
-static int check_prefix(const u8 *addr, u8 bits, u8 width)
+int prefix_check(const u8 *addr, u8 bits, u8 width)
 {
 	u8 i;
 
@@ -35,7 +35,7 @@ static int check_rule(const struct netd_policy_rule *r)
 		return r->bits ? -EINVAL : 0;
 	if (r->family != AF_INET && r->family != AF_INET6)
 		return -EINVAL;
-	return r->bits ? check_prefix(r->addr, r->bits, r->family == AF_INET ? 32 : 128) : 0;
+	return r->bits ? prefix_check(r->addr, r->bits, r->family == AF_INET ? 32 : 128) : 0;
 }
 
 static int check_exit(const struct netd_exit *e, struct device **d)
@@ -45,8 +45,8 @@ static int check_exit(const struct netd_exit *e, struct device **d)
 	*d = strnlen(e->device, IFNAMSIZ) < IFNAMSIZ ? device_find(e->device) : NULL;
 	if (!*d)
 		return complain(-ENOENT, "no such device of ours");
-	if (check_prefix(e->pool4, e->pool4_bits, 32) || check_prefix(e->pool6, e->pool6_bits, 128))
-		return complain(-EINVAL, "an inner pool is no network address: check InnerPool4, InnerPool6");
+	if (!scope_pools(e))
+		return complain(-EPERM, "these are not the inner pools that the helper was started for");
 	if (e->rules > NETD_POLICY_MAX || e->default_verdict > NETD_REJECT)
 		return complain(-EINVAL, "more than %d policy rules", NETD_POLICY_MAX);
 	for (i = 0; i < e->rules; i++)
@@ -216,6 +216,8 @@ int flows_flush(u8 family, const u8 *addr)
 
 	if (family != AF_INET && family != AF_INET6)
 		return complain(-EINVAL, "bad address");
+	if (!scope_inner(family, addr))
+		return complain(-EPERM, "no inner address");
 	inet_ntop(family, addr, text, sizeof(text));
 	ret = process_run(argv, NULL);
 	/* it fails where there was nothing to delete */

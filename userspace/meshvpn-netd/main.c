@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -100,27 +101,43 @@ static int do_flows_flush(const struct netd_request *q, struct result *r)
 	return flows_flush(q->flows.family, q->flows.addr);
 }
 
-static int (*const verbs[NETD_VERBS])(const struct netd_request *, struct result *) = {
-	[NETD_CLEANUP] = do_cleanup,
-	[NETD_SOCKETS] = do_sockets,
-	[NETD_DEVICE_NEW] = do_device_new,
-	[NETD_DEVICE_DEL] = do_device_del,
-	[NETD_DEVICE_GUARD] = do_device_guard,
-	[NETD_ADDRESS_ADD] = do_address_add,
-	[NETD_ADDRESS_DEL] = do_address_del,
-	[NETD_ROUTING_SET] = do_routing_set,
-	[NETD_ROUTING_DEL] = do_routing_del,
-	[NETD_EXIT_SET] = do_exit_set,
-	[NETD_EXIT_DEL] = do_exit_del,
-	[NETD_FLOWS_FLUSH] = do_flows_flush,
+/* Who may ask, and where the request names the device. */
+struct verb {
+	int (*run)(const struct netd_request *q, struct result *r);
+	u32 roles;
+	size_t device;
+};
+
+#define VERB(run, roles, field) { run, roles, offsetof(struct netd_request, field) }
+#define CLIENT SCOPE_ROLE_CLIENT
+#define EXIT SCOPE_ROLE_EXIT
+
+static const struct verb verbs[NETD_VERBS] = {
+	[NETD_CLEANUP] = { do_cleanup },
+	[NETD_SOCKETS] = { do_sockets },
+	[NETD_DEVICE_NEW] = VERB(do_device_new, CLIENT | EXIT, device.name),
+	[NETD_DEVICE_DEL] = VERB(do_device_del, CLIENT | EXIT, device.name),
+	[NETD_DEVICE_GUARD] = VERB(do_device_guard, CLIENT, device.name),
+	[NETD_ADDRESS_ADD] = VERB(do_address_add, CLIENT, address.device),
+	[NETD_ADDRESS_DEL] = VERB(do_address_del, CLIENT, address.device),
+	[NETD_ROUTING_SET] = VERB(do_routing_set, CLIENT, routing.device),
+	[NETD_ROUTING_DEL] = VERB(do_routing_del, CLIENT, routing.device),
+	[NETD_EXIT_SET] = VERB(do_exit_set, EXIT, exit.device),
+	[NETD_EXIT_DEL] = VERB(do_exit_del, EXIT, exit.device),
+	[NETD_FLOWS_FLUSH] = { do_flows_flush, EXIT },
 };
 
 static int handle(const struct netd_request *q, size_t len, struct result *r)
 {
+	const struct verb *v;
+	int ret;
+
 	complain(0, "%s", "");
 	if (len != sizeof(*q) || q->version != NETD_VERSION || q->verb >= NETD_VERBS)
 		return complain(-EPROTO, "daemon and helper are of different versions");
-	return verbs[q->verb](q, r);
+	v = &verbs[q->verb];
+	ret = scope_check(v->roles, v->device ? (const char *)q + v->device : NULL);
+	return ret ? ret : v->run(q, r);
 }
 
 /* One request; false at the daemon's end. */
@@ -195,14 +212,19 @@ static void loop(int fd, int sigfd)
 
 static void usage(FILE *f)
 {
-	fprintf(f, "usage: meshvpn-netd --fd N\n"
+	fprintf(f, "usage: meshvpn-netd --fd N [--client DEVICE --table N [--all]] [--exit DEVICE]\n"
+		"                    [--pool4 PREFIX] [--pool6 PREFIX]\n"
 		"The privileged helper of meshvpnd, which starts it. N is a connected SOCK_SEQPACKET socket.\n");
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "fd", required_argument, NULL, 'f' }, { "help", no_argument, NULL, 'h' }, { 0 },
+		{ "fd", required_argument, NULL, 'f' }, { "help", no_argument, NULL, 'h' },
+		{ "client", required_argument, NULL, SCOPE_CLIENT }, { "exit", required_argument, NULL, SCOPE_EXIT },
+		{ "table", required_argument, NULL, SCOPE_TABLE }, { "all", no_argument, NULL, SCOPE_ALL },
+		{ "pool4", required_argument, NULL, SCOPE_POOL4 }, { "pool6", required_argument, NULL, SCOPE_POOL6 },
+		{ 0 },
 	};
 	int fd = -1, c, sigfd;
 
@@ -212,11 +234,14 @@ int main(int argc, char **argv)
 			usage(stdout);
 			return 0;
 		}
-		if (c != 'f') {
+		if (c == 'f') {
+			fd = atoi(optarg);
+		} else if (c == '?' || scope_option(c, optarg)) {
+			if (*complaint())
+				log_error("start", "%s", complaint());
 			usage(stderr);
 			return 2;
 		}
-		fd = atoi(optarg);
 	}
 	if (fd < 0) {
 		usage(stderr);

@@ -32,7 +32,21 @@ struct device {
 int complain(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const char *complaint(void);
 
+/* scope.c: what the arguments allow; the options of main() */
+enum scope_option {
+	SCOPE_CLIENT = 256, SCOPE_EXIT, SCOPE_TABLE, SCOPE_ALL, SCOPE_POOL4, SCOPE_POOL6,
+};
+#define SCOPE_ROLE_CLIENT 1
+#define SCOPE_ROLE_EXIT 2
+int scope_option(int option, const char *value);
+/* May @roles (any of them, 0: everybody) have this for the device @name, NULL: for no device? 0 or -EPERM. */
+int scope_check(u32 roles, const char *name);
+bool scope_inner(u8 family, const u8 *addr);
+bool scope_routing(const struct netd_routing *r);
+bool scope_pools(const struct netd_exit *e);
+
 /* device.c */
+int device_name_check(const char *name);
 struct device *device_find(const char *name);
 int device_make(const char *name, u32 mtu, u32 queues, enum netd_steering steering, int *fds, u32 *ifindex);
 int device_drop(const char *name);
@@ -95,6 +109,7 @@ int guard_set(const char *device);
 void guard_del(struct device *d);
 
 /* exit.c */
+int prefix_check(const u8 *addr, u8 bits, u8 width);	/* no bits behind it; 0 or -EINVAL */
 int exit_set(const struct netd_exit *e);
 int exit_del(struct device *d);
 int flows_flush(u8 family, const u8 *addr);

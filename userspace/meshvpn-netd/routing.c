@@ -46,8 +46,11 @@ static struct netd_address *address_of(struct device *d, const struct netd_addre
 
 static int check_address(const struct netd_address *a, struct device **d)
 {
-	if ((a->family != AF_INET && a->family != AF_INET6) || a->bits > (a->family == AF_INET ? 32 : 128))
+	if ((a->family != AF_INET && a->family != AF_INET6) || a->bits != (a->family == AF_INET ? 32 : 128))
 		return complain(-EINVAL, "bad address");
+	/* another's would draw to us what this host sends there */
+	if (!scope_inner(a->family, a->addr))
+		return complain(-EPERM, "an address outside the inner pools: is InnerPool the same everywhere?");
 	*d = strnlen(a->device, IFNAMSIZ) < IFNAMSIZ ? device_find(a->device) : NULL;
 	return *d ? 0 : complain(-ENOENT, "no such device of ours");
 }
@@ -147,6 +150,8 @@ static int check_routing(const struct netd_routing *r, struct device **d)
 		return complain(-ENOENT, "no such device of ours");
 	if (r->table < 256)
 		return complain(-EINVAL, "RouteTable must be 256 or more");
+	if (!scope_routing(r))
+		return complain(-EPERM, "the helper was not started for that table, or not for all packets");
 	if (r->all && !(r->mark & r->mark_mask))
 		return complain(-EINVAL, "routing everything needs FirewallMark");
 	if ((*d)->routed && (*d)->routing.table != r->table)

@@ -94,9 +94,29 @@ static int netd_failed(struct daemon *d, int ret, const char *what)
 	return ret;
 }
 
+/* The helper is told now what it is for, while nobody can have told us otherwise. */
+static void helper_scope(const struct config *c, struct netd_scope *s)
+{
+	memset(s, 0, sizeof(*s));
+	if (c->client_enable)
+		snprintf(s->client, sizeof(s->client), "%s", c->interface);
+	if (c->exit_enable)
+		snprintf(s->exit, sizeof(s->exit), "%s", c->exit_interface);
+	s->table = c->route_table;
+	s->all = c->route == CONFIG_ROUTE_ALL;
+	memcpy(s->pool4, c->pool4.addr, sizeof(s->pool4));
+	memcpy(s->pool6, c->pool6.addr, sizeof(s->pool6));
+	s->pool4_bits = c->pool4.bits;
+	s->pool6_bits = c->pool6.bits;
+}
+
 static int helper_start(struct daemon *d)
 {
-	int ret = netd_start(&d->netd, NULL);
+	struct netd_scope scope;
+	int ret;
+
+	helper_scope(&d->conf, &scope);
+	ret = netd_start(&d->netd, NULL, &scope);
 
 	if (ret) {
 		log_error("start", "cannot start the privileged helper meshvpn-netd: %s; meshvpnd must be started as root",

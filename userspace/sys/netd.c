@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The daemon's side of the privileged helper: see netd.h. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,6 +16,7 @@
 
 #define NETD_PROGRAM "meshvpn-netd"
 #define NETD_CHILD_FD 3
+#define ARGUMENTS_MAX 16		/* with the NULL behind them */
 
 struct netd {
 	int fd;
@@ -145,20 +147,62 @@ int netd_attach(struct netd **netd, int fd)
 	return 0;
 }
 
-static void run_helper(const char *path, int fd)
-{
-	char *const argv[] = { NETD_PROGRAM, "--fd", "3", NULL };
+/* The command line for a scope; made before the fork. */
+struct arguments {
+	char table[12], pool4[INET_ADDRSTRLEN + 4], pool6[INET6_ADDRSTRLEN + 4];
+	const char *argv[ARGUMENTS_MAX];
+	u32 count;
+};
 
+static void argument(struct arguments *a, const char *name, const char *value)
+{
+	a->argv[a->count++] = name;
+	if (value)
+		a->argv[a->count++] = value;
+}
+
+static void pool_argument(struct arguments *a, const char *name, int family, const u8 *addr, u8 bits, char *text,
+			  size_t room)
+{
+	if (!bits)
+		return;
+	inet_ntop(family, addr, text, room);
+	snprintf(text + strlen(text), room - strlen(text), "/%u", bits);
+	argument(a, name, text);
+}
+
+static void arguments_make(struct arguments *a, const struct netd_scope *s)
+{
+	argument(a, NETD_PROGRAM, NULL);
+	argument(a, "--fd", "3");
+	if (s->client[0]) {
+		snprintf(a->table, sizeof(a->table), "%u", s->table);
+		argument(a, "--client", s->client);
+		argument(a, "--table", a->table);
+		if (s->all)
+			argument(a, "--all", NULL);
+	}
+	if (s->exit[0])
+		argument(a, "--exit", s->exit);
+	if (s->client[0] || s->exit[0]) {
+		pool_argument(a, "--pool4", AF_INET, s->pool4, s->pool4_bits, a->pool4, sizeof(a->pool4));
+		pool_argument(a, "--pool6", AF_INET6, s->pool6, s->pool6_bits, a->pool6, sizeof(a->pool6));
+	}
+}
+
+static void run_helper(const char *path, int fd, const char *const *argv)
+{
 	/* a group of its own: Ctrl-C goes to the daemon, whose end is the helper's sign */
 	setpgid(0, 0);
 	if (dup2(fd, NETD_CHILD_FD) < 0 || (fd == NETD_CHILD_FD && fcntl(fd, F_SETFD, 0)))
 		_exit(127);
-	execv(path, argv);
+	execv(path, (char *const *)argv);
 	_exit(127);
 }
 
-int netd_start(struct netd **netd, const char *path)
+int netd_start(struct netd **netd, const char *path, const struct netd_scope *scope)
 {
+	struct arguments arguments = { 0 };
 	char own[PATH_MAX];
 	int pair[2], ret;
 	pid_t pid;
@@ -169,9 +213,10 @@ int netd_start(struct netd **netd, const char *path)
 		return -errno;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
+	arguments_make(&arguments, scope);
 	pid = fork();
 	if (!pid)
-		run_helper(path, pair[1]);
+		run_helper(path, pair[1], arguments.argv);
 	ret = pid < 0 ? -errno : netd_attach(netd, pair[0]);
 	close(pair[1]);
 	if (ret) {

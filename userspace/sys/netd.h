@@ -23,6 +23,22 @@ struct netd;
 
 /* A device name must start with this, so that the helper never touches another's. */
 #define NETD_DEVICE_PREFIX "mesh"
+/* An inner pool is no larger than this, so that it is never half the internet. */
+#define NETD_POOL4_BITS_MIN 8
+#define NETD_POOL6_BITS_MIN 32
+
+/*
+ * What the helper is started for; it refuses everything else (-EPERM), so that who takes the daemon
+ * over later cannot have more of this host than the configuration gives.
+ */
+struct netd_scope {
+	char client[IFNAMSIZ];		/* device of the client, "": none */
+	char exit[IFNAMSIZ];		/* device of the exit, "": none */
+	u32 table;			/* of the client's routes */
+	bool all;			/* the client may take everything unmarked */
+	u8 pool4[4], pool4_bits;	/* inner addresses; 0 bits: none */
+	u8 pool6[16], pool6_bits;
+};
 
 struct netd_address {
 	char device[IFNAMSIZ];
@@ -70,10 +86,11 @@ struct netd_exit {
 /**
  * netd_start - start the helper and connect
  * @path: of meshvpn-netd, NULL: beside the running program, else ../libexec/meshvpn from there
+ * @scope: all that it will do beside sockets and cleaning up; all zeros for a pure relay
  *
  * Call before privileges are dropped. Return: 0 or -errno.
  */
-int netd_start(struct netd **netd, const char *path);
+int netd_start(struct netd **netd, const char *path, const struct netd_scope *scope);
 /* Connect to a helper that runs already (a socketpair end). */
 int netd_attach(struct netd **netd, int fd);
 void netd_stop(struct netd *netd);		/* the helper puts everything back and ends */

@@ -46,6 +46,8 @@ static const struct {
 	{ "Node", "FirewallMark = 0x6d000000/0x0f000000", "within its mask" },
 	{ "Node", "InnerPool4 = 198.18.0.1/15", "bits set behind" },
 	{ "Node", "InnerPool4 = 198.18.0.0/30", "at most 24 bits" },
+	{ "Node", "InnerPool4 = 0.0.0.0/1", "at least 8" },
+	{ "Node", "InnerPool6 = 8000::/1", "at least 32" },
 	{ "Node", "InnerPool6 = 198.18.0.0/15", "expected an IPv6 prefix" },
 	{ "Node", "OnionKeyLife = 7", "expected a time" },
 	{ "Node", "OnionKeyLife = 1s", "out of range" },

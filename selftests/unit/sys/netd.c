@@ -58,6 +58,11 @@ static int value(const char *path)
 	return v;
 }
 
+static const struct netd_scope all_roles = {
+	.client = "mesh0", .exit = "meshx0", .table = 4470, .all = true,
+	.pool4 = { 198, 18 }, .pool4_bits = 15, .pool6 = { 0xfd, 1 }, .pool6_bits = 48,
+};
+
 FIXTURE(helper) {
 	struct netd *netd;
 	int fds[NETD_QUEUES_MAX];
@@ -71,7 +76,7 @@ FIXTURE_SETUP(helper)
 	ASSERT_EQ(0, mkdir("/run/meshvpn", 0755) && errno != EEXIST);
 	ASSERT_EQ(0, mount("none", "/run/meshvpn", "tmpfs", 0, NULL));
 	ASSERT_EQ(0, system("ip link set lo up && ip link add up0 type veth peer name up1 && ip link set up0 up"));
-	ASSERT_EQ(0, netd_start(&self->netd, program));
+	ASSERT_EQ(0, netd_start(&self->netd, program, &all_roles));
 	ASSERT_EQ(0, netd_cleanup(self->netd)) TH_LOG("%s", netd_error(self->netd));
 }
 
@@ -101,7 +106,7 @@ static struct netd_routing routing(bool all)
 static struct netd_exit exit_conf(void)
 {
 	struct netd_exit e = {
-		.device = "mesh0", .pool4 = { 198, 18 }, .pool4_bits = 15, .pool6 = { 0xfd, 1 }, .pool6_bits = 48,
+		.device = "meshx0", .pool4 = { 198, 18 }, .pool4_bits = 15, .pool6 = { 0xfd, 1 }, .pool6_bits = 48,
 		.flows_per_address = 100, .new_per_second = 50, .rules = 1, .default_verdict = NETD_ACCEPT,
 		.rule[0] = { .verdict = NETD_REJECT, .port_from = 25, .port_to = 25 },
 	};
@@ -130,10 +135,11 @@ TEST_F(helper, device)
 	EXPECT_TRUE(says("ip link show mesh0", "mtu 1420"));
 	EXPECT_FALSE(says("ip -6 addr show mesh0", "fe80"));
 	EXPECT_EQ(-EEXIST, netd_device_new(self->netd, "mesh0", 1420, 1, NETD_STEER_NONE, self->fds + 2, NULL, &ifindex));
-	EXPECT_EQ(-EINVAL, netd_device_new(self->netd, "eth0", 1420, 1, NETD_STEER_NONE, self->fds + 2, NULL, &ifindex));
-	EXPECT_EQ(-EINVAL, netd_device_new(self->netd, "mesh/../x", 1420, 1, NETD_STEER_NONE, self->fds + 2, NULL, &ifindex));
-	EXPECT_EQ(-EINVAL, netd_device_new(self->netd, "mesh1", 100, 1, NETD_STEER_NONE, self->fds + 2, NULL, &ifindex));
-	EXPECT_EQ(-ENOENT, netd_device_del(self->netd, "mesh9"));
+	EXPECT_EQ(-EPERM, netd_device_new(self->netd, "eth0", 1420, 1, NETD_STEER_NONE, self->fds + 2, NULL, &ifindex));
+	EXPECT_EQ(-EPERM, netd_device_new(self->netd, "mesh/../x", 1420, 1, NETD_STEER_NONE, self->fds + 2, NULL, &ifindex));
+	EXPECT_EQ(-EINVAL, netd_device_new(self->netd, "meshx0", 100, 1, NETD_STEER_NONE, self->fds + 2, NULL, &ifindex));
+	EXPECT_EQ(-EPERM, netd_device_del(self->netd, "mesh9"));
+	EXPECT_EQ(-ENOENT, netd_device_del(self->netd, "meshx0"));
 }
 
 static int map_put(int map, const u8 key[16], u32 queue)
@@ -159,10 +165,10 @@ static void count_queues(const char *command, const int *fds, u32 *got)
 
 TEST_F(helper, steering)
 {
-	u8 key4[16] = { [12] = 198, 18, 0, 7 }, key6[16] = { 0xfd, [15] = 7 };
+	u8 key4[16] = { [12] = 198, 18, 0, 7 }, key6[16] = { 0xfd, 1, [15] = 7 };
 	struct netd_address a = address4("198.18.0.7"), a6 = { .device = "mesh0", .family = AF_INET6, .bits = 128 };
 	const char *ping4 = "ping -c 4 -i 0.01 -w 1 -I 198.18.0.7 192.0.2.1 >/dev/null; true";
-	const char *ping6 = "ip -6 route add default dev mesh0; ping -6 -c 4 -i 0.01 -w 1 -I fd00::7 2600::1 >/dev/null; true";
+	const char *ping6 = "ip -6 route add default dev mesh0; ping -6 -c 4 -i 0.01 -w 1 -I fd01::7 2600::1 >/dev/null; true";
 	struct netd_routing r = routing(false);
 	u32 got[2];
 	int map;
@@ -185,7 +191,7 @@ TEST_F(helper, steering)
 	count_queues(ping6, self->fds, got);
 	EXPECT_EQ(0, got[0]);
 	EXPECT_LE(4, got[1]);
-	EXPECT_EQ(-EINVAL, netd_device_new(self->netd, "mesh1", 1420, 1, 7, self->fds + 2, NULL, NULL));
+	EXPECT_EQ(-EINVAL, netd_device_new(self->netd, "meshx0", 1420, 1, 7, self->fds + 2, NULL, NULL));
 	close(map);
 }
 
@@ -219,19 +225,19 @@ TEST_F(helper, exit_rules)
 {
 	struct netd_exit e = exit_conf();
 
-	ASSERT_EQ(0, netd_device_new(self->netd, "mesh0", 1420, 1, NETD_STEER_NONE, self->fds, NULL, NULL));
+	ASSERT_EQ(0, netd_device_new(self->netd, "meshx0", 1420, 1, NETD_STEER_NONE, self->fds, NULL, NULL));
 	ASSERT_EQ(0, value("/proc/sys/net/ipv4/conf/up0/forwarding"));
 	ASSERT_EQ(0, netd_exit_set(self->netd, &e)) TH_LOG("%s", netd_error(self->netd));
 	EXPECT_EQ(1, value("/proc/sys/net/ipv4/conf/up0/forwarding"));
-	EXPECT_TRUE(says("nft list tables", "meshvpn_mesh0"));
+	EXPECT_TRUE(says("nft list tables", "meshvpn_meshx0"));
 	e.rules = 2;
 	e.rule[1] = (struct netd_policy_rule){ .family = AF_INET, .bits = 8, .addr = { 9 }, .port_to = 65535 };
 	ASSERT_EQ(0, netd_exit_set(self->netd, &e)) TH_LOG("%s", netd_error(self->netd));
-	EXPECT_TRUE(says("nft list table inet meshvpn_mesh0", "9.0.0.0/8"));
+	EXPECT_TRUE(says("nft list table inet meshvpn_meshx0", "9.0.0.0/8"));
 	EXPECT_EQ(1, value("/proc/sys/net/ipv4/conf/up0/forwarding"));
 	e.rule[1].addr[3] = 1;
 	EXPECT_EQ(-EINVAL, netd_exit_set(self->netd, &e));
-	ASSERT_EQ(0, netd_exit_del(self->netd, "mesh0"));
+	ASSERT_EQ(0, netd_exit_del(self->netd, "meshx0"));
 	EXPECT_FALSE(says("nft list tables", "meshvpn"));
 	EXPECT_EQ(0, value("/proc/sys/net/ipv4/conf/up0/forwarding"));
 }
@@ -271,8 +277,8 @@ TEST_F(helper, guard)
 	ASSERT_EQ(0, bind(sock, (struct sockaddr *)&any, sizeof(any)));
 	ASSERT_EQ(0, setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)));
 	EXPECT_TRUE(arrives(self->fds[0], sock));
-	EXPECT_EQ(-ENOENT, netd_device_guard(self->netd, "mesh1"));
-	EXPECT_EQ(-ENOENT, netd_device_guard(self->netd, "up0"));
+	EXPECT_EQ(-EPERM, netd_device_guard(self->netd, "meshx0"));
+	EXPECT_EQ(-EPERM, netd_device_guard(self->netd, "up0"));
 	ASSERT_EQ(0, netd_device_guard(self->netd, "mesh0")) TH_LOG("%s", netd_error(self->netd));
 	EXPECT_FALSE(arrives(self->fds[0], sock));
 	EXPECT_TRUE(says("nft list table inet meshvpn_mesh0", "packets 1"));
@@ -292,7 +298,8 @@ static void make_everything(struct __test_metadata *_metadata, struct netd *netd
 	ASSERT_EQ(0, netd_device_new(netd, "mesh0", 1420, 1, NETD_STEER_NONE, fds, NULL, NULL));
 	ASSERT_EQ(0, netd_address_add(netd, &a));
 	ASSERT_EQ(0, netd_routing_set(netd, &r));
-	ASSERT_EQ(0, netd_exit_set(netd, &e));
+	ASSERT_EQ(0, netd_device_new(netd, "meshx0", 1420, 1, NETD_STEER_NONE, fds + 1, NULL, NULL));
+	ASSERT_EQ(0, netd_exit_set(netd, &e)) TH_LOG("%s", netd_error(netd));
 }
 
 static void expect_nothing_left(struct __test_metadata *_metadata)
@@ -300,7 +307,7 @@ static void expect_nothing_left(struct __test_metadata *_metadata)
 	EXPECT_FALSE(says("ip rule; ip -6 rule", "4470"));
 	EXPECT_FALSE(says("ip rule; ip -6 rule", "suppress"));
 	EXPECT_FALSE(says("nft list tables", "meshvpn"));
-	EXPECT_FALSE(says("ip link", "mesh0"));
+	EXPECT_FALSE(says("ip link", "mesh"));
 	EXPECT_EQ(0, value("/proc/sys/net/ipv4/conf/up0/forwarding"));
 	EXPECT_FALSE(says("ls /run/meshvpn", "journal"));
 }
@@ -310,22 +317,107 @@ TEST_F(helper, daemon_gone)
 	make_everything(_metadata, self->netd, self->fds);
 	EXPECT_TRUE(says("ip rule", "4470"));
 	close(self->fds[0]);
+	close(self->fds[1]);
 	netd_stop(self->netd);
 	expect_nothing_left(_metadata);
-	ASSERT_EQ(0, netd_start(&self->netd, program));
+	ASSERT_EQ(0, netd_start(&self->netd, program, &all_roles));
 }
 
 TEST_F(helper, killed)
 {
 	make_everything(_metadata, self->netd, self->fds);
 	close(self->fds[0]);
+	close(self->fds[1]);
 	ASSERT_EQ(0, system("pkill -KILL -P $PPID meshvpn-netd"));
 	EXPECT_NE(0, netd_cleanup(self->netd));
 	netd_stop(self->netd);
 	EXPECT_TRUE(says("nft list tables", "meshvpn"));
-	ASSERT_EQ(0, netd_start(&self->netd, program));
+	ASSERT_EQ(0, netd_start(&self->netd, program, &all_roles));
 	ASSERT_EQ(0, netd_cleanup(self->netd)) TH_LOG("%s", netd_error(self->netd));
 	expect_nothing_left(_metadata);
+}
+
+/* What another role needs is refused, whatever a daemon that was taken over asks for. */
+TEST_F(helper, scope_relay)
+{
+	struct netd_address a = address4("198.18.0.7");
+	struct netd_routing r = routing(true);
+	struct netd_exit e = exit_conf();
+	int fds[4];
+
+	netd_stop(self->netd);
+	ASSERT_EQ(0, netd_start(&self->netd, program, &(struct netd_scope){ 0 }));
+	ASSERT_EQ(0, netd_cleanup(self->netd));
+	EXPECT_EQ(0, netd_sockets(self->netd, NULL, 0, 0, 1, fds));
+	EXPECT_EQ(-EPERM, netd_device_new(self->netd, "mesh0", 1420, 1, NETD_STEER_NONE, fds, NULL, NULL));
+	EXPECT_NE(NULL, strstr(netd_error(self->netd), "not started for"));
+	EXPECT_EQ(-EPERM, netd_device_new(self->netd, "", 1420, 1, NETD_STEER_NONE, fds, NULL, NULL));
+	EXPECT_EQ(-EPERM, netd_device_guard(self->netd, "mesh0"));
+	EXPECT_EQ(-EPERM, netd_address_add(self->netd, &a));
+	EXPECT_EQ(-EPERM, netd_routing_set(self->netd, &r));
+	EXPECT_EQ(-EPERM, netd_exit_set(self->netd, &e));
+	EXPECT_EQ(-EPERM, netd_flows_flush(self->netd, AF_INET, a.addr));
+	EXPECT_FALSE(says("ip link", "mesh"));
+}
+
+TEST_F(helper, scope_devices)
+{
+	struct netd_scope bound = all_roles;
+	struct netd_address a = address4("198.18.0.7"), out = address4("198.20.0.7"), wide = a, x = a;
+	struct netd_address out6 = { .device = "mesh0", .family = AF_INET6, .bits = 128, .addr = { 0xfd, 1, [5] = 1 } };
+	struct netd_routing r = routing(true);
+	struct netd_exit e = exit_conf(), half = exit_conf();
+
+	netd_stop(self->netd);
+	bound.all = false;
+	ASSERT_EQ(0, netd_start(&self->netd, program, &bound));
+	ASSERT_EQ(0, netd_device_new(self->netd, "mesh0", 1420, 1, NETD_STEER_NONE, self->fds, NULL, NULL));
+	ASSERT_EQ(0, netd_device_new(self->netd, "meshx0", 1420, 1, NETD_STEER_NONE, self->fds + 1, NULL, NULL));
+	wide.bits = 1;
+	EXPECT_EQ(-EINVAL, netd_address_add(self->netd, &wide));
+	EXPECT_EQ(-EPERM, netd_address_add(self->netd, &out));
+	EXPECT_EQ(-EPERM, netd_address_add(self->netd, &out6));
+	strcpy(x.device, "meshx0");
+	EXPECT_EQ(-EPERM, netd_address_add(self->netd, &x));
+	EXPECT_EQ(0, netd_address_add(self->netd, &a));
+	EXPECT_EQ(-EPERM, netd_routing_set(self->netd, &r));
+	r.all = false;
+	r.table = 4471;
+	EXPECT_EQ(-EPERM, netd_routing_set(self->netd, &r));
+	r.table = 4470;
+	EXPECT_EQ(0, netd_routing_set(self->netd, &r));
+	strcpy(r.device, "meshx0");
+	EXPECT_EQ(-EPERM, netd_routing_set(self->netd, &r));
+	half.pool4[0] = 0x80;
+	half.pool4[1] = 0;
+	half.pool4_bits = 1;
+	EXPECT_EQ(-EPERM, netd_exit_set(self->netd, &half));
+	strcpy(half.device, "mesh0");
+	EXPECT_EQ(-EPERM, netd_exit_set(self->netd, &half));
+	EXPECT_EQ(0, netd_exit_set(self->netd, &e));
+	EXPECT_EQ(-EPERM, netd_flows_flush(self->netd, AF_INET, out.addr));
+}
+
+/* Arguments that would give too much are none. */
+TEST_F(helper, scope_arguments)
+{
+	struct netd_scope wide4 = all_roles, wide6 = all_roles, foreign = all_roles;
+
+	netd_stop(self->netd);
+	wide4.pool4[0] = 0x80;
+	wide4.pool4[1] = 0;
+	wide4.pool4_bits = 1;
+	ASSERT_EQ(0, netd_start(&self->netd, program, &wide4));
+	EXPECT_NE(0, netd_cleanup(self->netd));
+	netd_stop(self->netd);
+	wide6.pool6[1] = 0;
+	wide6.pool6_bits = 8;
+	ASSERT_EQ(0, netd_start(&self->netd, program, &wide6));
+	EXPECT_NE(0, netd_cleanup(self->netd));
+	netd_stop(self->netd);
+	strcpy(foreign.client, "eth0");
+	ASSERT_EQ(0, netd_start(&self->netd, program, &foreign));
+	EXPECT_NE(0, netd_cleanup(self->netd));
 }
 
 TEST_HARNESS_MAIN
