@@ -18,6 +18,7 @@ background b "$PROBE" echo 7
 
 back() { lab_exec a "$PROBE" udp - "${to:-5.2.0.2}" 7 "${1:-200}" "${2:-100}" 1; }
 check "the echo answers" wait_for 5 back 1
+check "and over IPv6" eval 'to=2a00:2::2 wait_for 5 back 1'
 check_same "all of them, IPv4" "$(back | jq .received)" 200
 check_same "all of them, IPv6" "$(to=2a00:2::2 back | jq .received)" 200
 

@@ -41,8 +41,8 @@ check "an upload over ten" up ten "[$web6]" 1M
 check "a download over ten" down ten $web 16M
 check "with an IPv6 guard" down six $web 16M
 
-check_same "UDP" "$(lab_exec client "$PROBE" udp mesh0 $web 7 200 300 2 | jq .received)" 200
-check_same "UDP, IPv6 inside" "$(lab_exec client "$PROBE" udp mesh0 $web6 7 200 300 2 | jq .received)" 200
+check_same "UDP" "$(lab_exec client "$PROBE" udp mesh0 $web 7 200 300 5 | jq .received)" 200
+check_same "UDP, IPv6 inside" "$(lab_exec client "$PROBE" udp mesh0 $web6 7 200 300 5 | jq .received)" 200
 check "ping" lab_exec client ping -I mesh0 -c 3 -i 0.1 -W 2 $web
 check "ping, IPv6" lab_exec client ping -I mesh0 -c 3 -i 0.1 -W 2 $web6
 check_same "ping, ten hops" "$(lab_exec ten ping -I mesh0 -n -q -c 100 -i 0.01 -W 1 $web | sed -n 's/.* \([0-9.]*\)% packet loss.*/\1/p')" 0
