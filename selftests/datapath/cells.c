@@ -358,6 +358,31 @@ TEST_F(relay, up_limited)
 	EXPECT_TRUE(rig_ups(self->d, i + 1));
 }
 
+/* Cells with link ids that nobody knows, as many as one likes, keep no handshake out. */
+TEST_F(relay, up_strangers)
+{
+	u8 text[1200] = "not a cell";
+	u32 i, len;
+
+	self->in.tx_id = 0x123123123;
+	len = rig_cell(self->cell, &self->in, CIRCUIT, 4096, self->circuit.kf[0], MV_SMALL, 1);
+	for (i = 0; i < 10000; i++) {
+		rig_send(self->d, 0, 0, self->cell, len);
+		if (i % 500)
+			continue;
+		rig_serve(&self->rig);
+		while (rig_up(self->d, self->got))
+			;
+	}
+	usleep(50000);
+	rig_serve(&self->rig);
+	while (rig_up(self->d, self->got))
+		;
+	rig_send(self->d, 0, 0, text, sizeof(text));
+	EXPECT_TRUE(rig_ups(self->d, 1));
+	EXPECT_EQ(sizeof(text), rig_up(self->d, self->got));
+}
+
 TEST_F(relay, session_next)
 {
 	struct datapath_link_session s = rig_session(self->d, IN, 0);

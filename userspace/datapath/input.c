@@ -67,14 +67,19 @@ void core_up_link(struct core *core, struct core_cell *cell)
 		core_drop(core, DROP_UP);
 }
 
-/* Not for the datapath: no cell, or a link id that nobody knows. */
+/*
+ * Not for the datapath: no cell, or a link id that nobody knows. A bucket for each, since random
+ * cells cost nobody anything and must not push out handshakes.
+ */
 static void up_unknown(struct core *core, const struct core_from *f, const u8 *data, u32 len)
 {
-	if (bucket_take_shared(&core->table->unknown, core->now, 1) &&
-	    core->ops->datagram(core->arg, f->lane, &f->from, data, len))
+	bool cell = mv_cell_shape(data, len);
+	struct bucket *b = cell ? &core->table->unknown : &core->table->handshakes;
+
+	if (bucket_take_shared(b, core->now, 1) && core->ops->datagram(core->arg, f->lane, &f->from, data, len))
 		count_add(core->stats.up, 1);
 	else
-		core_drop(core, mv_cell_shape(data, len) ? DROP_NOT_CELL : DROP_UP);
+		core_drop(core, cell ? DROP_NOT_CELL : DROP_UP);
 }
 
 void core_limits(struct core *core, struct dp_circuit *c)

@@ -24,6 +24,7 @@ int table_init(struct table *t, const struct datapath_conf *conf)
 		t->conf.up_rate = 2000;
 	if (!t->conf.up_burst)
 		t->conf.up_burst = 4000;
+	bucket_init(&t->handshakes, TABLE_UNKNOWN_RATE, TABLE_UNKNOWN_BURST);
 	bucket_init(&t->unknown, TABLE_UNKNOWN_RATE, TABLE_UNKNOWN_BURST);
 	bucket_init(&t->rate, conf->rate, conf->burst > MV_CELL_MAX ? conf->burst : MV_CELL_MAX);
 	secrets_init(&t->secrets);

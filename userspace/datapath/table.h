@@ -20,7 +20,7 @@
 #include "secret.h"
 
 #define TABLE_LINK_SESSIONS 16		/* of one link */
-#define TABLE_UNKNOWN_RATE 50000	/* datagrams up per second that belong to no link */
+#define TABLE_UNKNOWN_RATE 50000	/* datagrams up per second that belong to no link, of each shape */
 #define TABLE_UNKNOWN_BURST 8192
 #define TABLE_PASS_RATE 50		/* cells up per second of one circuit under pass */
 #define TABLE_PASS_BURST 64
@@ -168,7 +168,7 @@ struct table {
 	struct flat rx_ids;			/* link id: dp_session */
 	struct flat circuits;			/* circuit_key(): dp_circuit, bit 0: its side away from the origin */
 	struct htable links, devices, exits, inner4, inner6;
-	struct bucket unknown;			/* shared */
+	struct bucket handshakes, unknown;	/* shared: what is no cell, cells of unknown links */
 	struct bucket rate;			/* shared: the whole relay */
 	u32 link_sessions, circuit_count;
 	u32 reassembly_buffers;			/* per device and worker */
