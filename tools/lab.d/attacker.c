@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -124,6 +125,7 @@ static struct datagram *kept;
 static uint32_t kept_count;
 static FILE *store;
 static int raw4, raw6;
+static pid_t self;		/* names the rule */
 static volatile sig_atomic_t stop;
 
 __attribute__((noreturn, format(printf, 1, 2)))
@@ -692,14 +694,33 @@ static void blocking(bool on)
 		die("cannot run nft");
 	inet_ntop(conf.from.family, conf.from.addr, from, sizeof(from));
 	inet_ntop(conf.to.family, conf.to.addr, to, sizeof(to));
-	fprintf(f, "add table inet attacker_%d\n", getpid());
+	fprintf(f, "add table inet attacker_%d\n", self);
 	if (on)
 		fprintf(f, "table inet attacker_%d {\nchain f {\ntype filter hook forward priority 0;\n"
-			"%s saddr %s %s daddr %s meta l4proto udp drop\n}\n}\n", getpid(), ip, from, ip, to);
+			"%s saddr %s %s daddr %s meta l4proto udp drop\n}\n}\n", self, ip, from, ip, to);
 	else
-		fprintf(f, "delete table inet attacker_%d\n", getpid());
+		fprintf(f, "delete table inet attacker_%d\n", self);
 	if (pclose(f))
 		die("nft refused the rule");
+}
+
+/* The rule goes while datagrams still pass through here: a gap would be an attack of its own. */
+static void unblock(int fd)
+{
+	pid_t child = fork();
+
+	conf.most = 0;
+	if (!child) {
+		blocking(false);
+		_exit(0);
+	}
+	while (child > 0 && !waitpid(child, NULL, WNOHANG)) {
+		struct pollfd pfd = { fd, POLLIN, 0 };
+
+		if (poll(&pfd, 1, 1) > 0)
+			frame_read(fd);
+		emit_due();
+	}
 }
 
 static void on_signal(int number)
@@ -732,6 +753,7 @@ int main(int argc, char **argv)
 	int fd, one = 1;
 
 	options_parse(argc, argv);
+	self = getpid();
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 	raw4 = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
@@ -744,7 +766,7 @@ int main(int argc, char **argv)
 	fprintf(stderr, "attacker: ready\n");
 	run(fd);
 	if (conf.in_place)
-		blocking(false);
+		unblock(fd);
 	if (!getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len))
 		count.lost = stats.tp_drops;
 	if (store)

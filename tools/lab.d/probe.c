@@ -211,7 +211,7 @@ static int udp(int argc, char **argv)
 	struct address to = address(argv[1], argv[2]);
 	uint32_t count = argc > 3 ? atoi(argv[3]) : 1, i;
 	ssize_t size = argc > 4 ? atoi(argv[4]) : 64;
-	uint64_t step = (argc > 5 ? strtod(argv[5], NULL) : 10) * MSEC, begun = now(), end = 0;
+	uint64_t step = (argc > 5 ? strtod(argv[5], NULL) : 10) * MSEC, due = now(), end = 0;
 	int fd = socket_on(&to, SOCK_DGRAM, argv[0]), dont = IP_PMTUDISC_PROBE;
 	uint8_t *seen = calloc(count, 1);
 	char data[DATAGRAM_MAX] = "";
@@ -226,7 +226,9 @@ static int udp(int argc, char **argv)
 		struct pollfd pfd = { fd, POLLIN, 0 };
 		uint64_t head[2] = { i, now() };
 
-		if (i < count && head[1] >= begun + i * step) {
+		if (i < count && head[1] >= due) {
+			/* what was late is not made up for by a burst, which queues would drop */
+			due = head[1] + step;
 			memcpy(data, head, sizeof(head));
 			t.refused += send(fd, data, size, 0) < 0;
 			t.sent++;
@@ -234,7 +236,7 @@ static int udp(int argc, char **argv)
 			end = head[1] + SEC / 2;
 		}
 		udp_receive(fd, &t, seen, count, size);
-		if (i == count || now() < begun + i * step)
+		if (i == count || now() < due)
 			poll(&pfd, 1, 1);
 	}
 	tally_print(&t);
