@@ -36,6 +36,7 @@ struct link_state *link_state_get(struct circuits *c, struct link *link)
 		return NULL;
 	ls->link = link;
 	list_init(&ls->ends);
+	list_init(&ls->sessions);
 	replies_init(&ls->replies, CREATE_REPLIES, CREATE_REPLY_NS);
 	bucket_init(&ls->creates, c->conf.create_rate, c->conf.create_burst);
 	htable_add(&c->states, &ls->node, link_id(link));
@@ -44,6 +45,7 @@ struct link_state *link_state_get(struct circuits *c, struct link *link)
 
 static void link_state_free(struct circuits *c, struct link_state *ls)
 {
+	sessions_leave(ls);
 	replies_fini(&ls->replies);
 	htable_del(&c->states, &ls->node);
 	free(ls);
@@ -301,6 +303,8 @@ static void conf_settle(struct circuits_conf *f)
 	SETTLE(f->max_per_anonymous_link, 256);
 	SETTLE(f->max_extends, 8);
 	SETTLE(f->max_sessions, 8192);
+	SETTLE(f->max_sessions_per_link, 2048);
+	SETTLE(f->max_sessions_per_anonymous_link, 64);
 	SETTLE(f->max_takeovers, 2);
 	SETTLE(f->create_rate, 100);
 	SETTLE(f->create_burst, 200);

@@ -55,6 +55,8 @@ struct circuits_conf {
 	u32 max_per_anonymous_link;		/* 256 */
 	u32 max_extends;			/* EXTEND transactions a circuit, 8 */
 	u32 max_sessions;			/* 8192 */
+	u32 max_sessions_per_link;		/* of one relay's link, 2048 */
+	u32 max_sessions_per_anonymous_link;	/* 64 */
 	u32 max_takeovers;			/* a session, 2 */
 	u32 create_rate, create_burst;		/* CREATE a second and link, 100, 200 */
 	u32 create_total_rate, create_total_burst;	/* of all links; above: puzzles; 4000, 4000 */
@@ -80,7 +82,8 @@ struct circuits_conf {
 	_(extend_link) _(extend_class) _(extend_timeout) _(extend_refused) _(extend_install)	\
 	_(binds) _(bound) _(bind_repeated) _(bind_conflict) _(bind_malformed) _(bind_after_extend)	\
 	_(bind_twice) _(bind_not_exit) _(bind_policy) _(bind_secret) _(bind_takeovers)		\
-	_(bind_reserve) _(bind_limit) _(bind_install) _(takeovers) _(sessions_expired) _(sessions_closed) \
+	_(bind_reserve) _(bind_limit) _(bind_link_limit) _(bind_install)				\
+	_(takeovers) _(sessions_expired) _(sessions_closed)					\
 	_(destroy_rx) _(destroy_tx) _(destroy_unknown) _(destroy_malformed) _(destroy_limited)	\
 	_(cell_unknown) _(cell_class) _(cell_number) _(cell_replay) _(cell_layer) _(cell_erased)	\
 	_(cell_side) _(message_bad) _(message_unknown) _(requests_full) _(numbers_used_up)			\

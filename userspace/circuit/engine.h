@@ -26,6 +26,8 @@ struct link_state {
 	struct link *link;
 	struct list ends;
 	u32 theirs;			/* circuits that the peer created here */
+	struct list sessions;		/* struct session that its circuits brought */
+	u32 session_count;
 	struct bucket creates;
 	struct replies replies;
 };

@@ -2,8 +2,8 @@
 /*
  * The life of exit sessions: granted, live, taken over, without a leg for a while, gone.
  */
-#include "session.h"
 #include "hop.h"
+#include "session.h"
 
 #include <sodium.h>
 
@@ -32,6 +32,37 @@ void session_datapath(const struct session *s, struct datapath_session *ds)
 	}
 }
 
+/* ---- whose link it counts for ---- */
+
+static void unlink_session(struct session *s)
+{
+	if (!s->link)
+		return;
+	list_del(&s->on_link);
+	s->link->session_count--;
+	s->link = NULL;
+}
+
+static void link_session(struct session *s, struct link_state *ls)
+{
+	unlink_session(s);
+	s->link = ls;
+	list_add_tail(&s->on_link, &ls->sessions);
+	ls->session_count++;
+}
+
+void sessions_leave(struct link_state *ls)
+{
+	while (!list_empty(&ls->sessions))
+		unlink_session(list_entry(ls->sessions.next, struct session, on_link));
+}
+
+static bool link_full(const struct circuits *c, const struct link_state *ls)
+{
+	return ls->session_count >= (link_peer(ls->link) ? c->conf.max_sessions_per_link :
+							   c->conf.max_sessions_per_anonymous_link);
+}
+
 /* Its hops know it no longer. */
 static void session_free(struct session *s)
 {
@@ -39,6 +70,7 @@ static void session_free(struct session *s)
 	struct datapath_session ds = { .id = s->id };
 
 	timer_cancel(c->ts, &s->linger);
+	unlink_session(s);
 	htable_del(&c->sessions, &s->node);
 	c->session_count--;
 	if (s->installed)
@@ -109,6 +141,10 @@ static enum wire_refusal bind_new(struct circuits *c, struct hop *hop, const str
 
 	if (c->session_count >= c->conf.max_sessions)
 		return REFUSAL_LIMIT;
+	if (link_full(c, hop->in.state)) {
+		c->stats.bind_link_limit++;
+		return REFUSAL_LIMIT;
+	}
 	s = session_new(c);
 	if (!s)
 		return REFUSAL_LIMIT;
@@ -123,6 +159,7 @@ static enum wire_refusal bind_new(struct circuits *c, struct hop *hop, const str
 	s->id = session_id_new(c);
 	htable_add(&c->sessions, &s->node, s->grant.session);
 	c->session_count++;
+	link_session(s, hop->in.state);
 	*session = s;
 	return REFUSAL_NONE;
 }
@@ -174,6 +211,7 @@ void session_live(struct session *s, struct hop *hop)
 	memcpy(s->grant.secret, s->next_secret, WIRE_SECRET);
 	sodium_memzero(s->next_secret, WIRE_SECRET);
 	timer_cancel(s->c->ts, &s->linger);
+	link_session(s, hop->in.state);
 	set_leg(s);
 	if (s->lived) {
 		s->takeovers++;

@@ -11,10 +11,13 @@
 #include "circuits.h"
 
 struct hop;
+struct link_state;
 
 struct session {
 	struct hnode node;		/* by handle */
 	struct circuits *c;
+	struct list on_link;
+	struct link_state *link;	/* of its leg, or the last one; NULL: gone */
 	u32 id;				/* in the datapath */
 	bool installed;			/* there */
 	struct bind_grant grant;	/* with the handle and the valid secret */
@@ -50,5 +53,7 @@ void session_leg_lost(struct session *s, struct hop *hop);
 /* End it with its circuits. */
 void session_close(struct session *s);
 void sessions_free(struct circuits *c);
+/* The link is gone: sessions that wait for another leg know it no longer. */
+void sessions_leave(struct link_state *ls);
 
 #endif

@@ -3,91 +3,9 @@
  * Everything that a hostile origin, neighbour or stranger may try: each is refused or ignored, and
  * each has its counter.
  */
-#include "world.h"
-#include <circuit/hop.h>
+#include "bad.h"
 #include <circuit/origin_internal.h>
 #include <meshvpn/frame.h>
-
-static struct world w;
-
-struct bad {
-	struct origin *o;
-	bool ready, live, dead;
-	struct origin_failure failure;
-	struct bind_grant grant;
-	enum wire_refusal refused;
-	void (*at_ready)(struct bad *b);
-	void (*at_bound)(struct bad *b);
-	bool taken, no_install;
-};
-
-static void b_ready(void *arg, struct origin *o)
-{
-	struct bad *b = arg;
-
-	b->ready = true;
-	if (b->at_ready)
-		b->at_ready(b);
-}
-
-static int b_bound(void *arg, struct origin *o, const struct bind_grant *g)
-{
-	static u32 session;
-	struct bad *b = arg;
-	struct datapath_session ds = { .id = ++session, .device = 1, .has4 = true };
-	struct datapath_op before = { DATAPATH_NEW, DATAPATH_OBJ_SESSION, .session = &ds };
-
-	b->grant = *g;
-	if (b->at_bound)
-		b->at_bound(b);
-	memcpy(ds.inner4, g->addresses.inner4, 4);
-	ds.inner4[3] = session;
-	return origin_install(o, session, &before, 1, NULL, 0);
-}
-
-static void b_refused(void *arg, struct origin *o, enum wire_refusal why)
-{
-	((struct bad *)arg)->refused = why;
-}
-
-static void b_live(void *arg, struct origin *o)
-{
-	((struct bad *)arg)->live = true;
-}
-
-static void b_dead(void *arg, struct origin *o, const struct origin_failure *why)
-{
-	struct bad *b = arg;
-
-	b->dead = true;
-	b->o = NULL;
-	b->failure = *why;
-}
-
-static const struct origin_ops b_ops = {
-	.ready = b_ready, .bound = b_bound, .refused = b_refused, .live = b_live, .dead = b_dead,
-};
-
-static const struct bind_request fresh = { .want = { .has4 = true, .inner4 = { 198, 18, 7, 7 } }, .mtu = 1420 };
-
-static void start(struct __test_metadata *_metadata, struct bad *b, const u32 *path, u32 hops)
-{
-	struct origin_conf conf = { 0 };
-	struct peer peers[MV_HOPS_MAX];
-	u32 i;
-
-	for (i = 0; i < hops; i++)
-		peers[i] = w.nodes[path[i]].peer;
-	ASSERT_EQ(0, origin_new(w.nodes[0].circuits, &conf, peers, hops, &b_ops, b, &b->o));
-	sim_run(w.sim, 2 * NSEC_PER_SEC);
-}
-
-static const u32 straight[] = { 1, 2, 3 };
-
-static const struct circuits_stats *stats(u32 node)
-{
-	return circuits_stats(w.nodes[node].circuits);
-}
 
 /* A message under tf of hop @hop of a circuit that may already go further. */
 static void say(struct origin *o, u32 hop, u8 type, u64 txid, const void *data, size_t len)
@@ -120,13 +38,6 @@ static void say_extend(struct origin *o, u32 hop, u64 txid, const struct node_id
 
 	say(o, hop, MESSAGE_EXTEND, txid, data, extend_to(data, id));
 	sim_run(w.sim, 500 * NSEC_PER_MSEC);
-}
-
-static void done(struct __test_metadata *_metadata)
-{
-	EXPECT_EQ(0, seal_conflicts);
-	world_free(&w);
-	fake_message_hook = NULL;
 }
 
 TEST(extend_targets)
@@ -413,107 +324,6 @@ TEST(lost_created)
 	done(_metadata);
 }
 
-TEST(limits)
-{
-	struct circuits_conf conf;
-	struct bad b[8] = { 0 };
-	u32 i, ready = 0;
-
-	world_init(&w, 9, 2, 0);
-	conf = w.nodes[1].circuits->conf;
-	conf.max_per_anonymous_link = 3;
-	circuits_reconfigure(w.nodes[1].circuits, &conf);
-	for (i = 0; i < 5; i++) {
-		start(_metadata, &b[i], straight, 1);
-		ready += b[i].ready;
-	}
-	EXPECT_EQ(3, ready);
-	EXPECT_EQ(2, stats(1)->create_link_limit);
-	conf.max_per_anonymous_link = 100;
-	conf.max_circuits = 3;
-	circuits_reconfigure(w.nodes[1].circuits, &conf);
-	start(_metadata, &b[5], straight, 1);
-	EXPECT_EQ(1, stats(1)->create_limit);
-	EXPECT_EQ(REFUSAL_LIMIT, b[5].failure.refusal);
-	conf.max_circuits = 100;
-	conf.relay = conf.exit = false;
-	circuits_reconfigure(w.nodes[1].circuits, &conf);
-	start(_metadata, &b[6], straight, 1);
-	EXPECT_EQ(1, stats(1)->create_not_relay);
-	done(_metadata);
-}
-
-TEST(puzzles)
-{
-	struct circuits_conf conf;
-	struct bad b[4] = { 0 };
-	u32 i;
-
-	world_init(&w, 10, 3, 0);
-	for (i = 1; i < 3; i++) {
-		conf = w.nodes[i].circuits->conf;
-		conf.create_total_rate = conf.create_total_burst = 1;
-		conf.puzzle_bits = 8;
-		circuits_reconfigure(w.nodes[i].circuits, &conf);
-		w.nodes[i].circuits->creates.next = UINT64_MAX / 2;	/* loaded */
-	}
-	start(_metadata, &b[0], straight, 2);
-	EXPECT_TRUE(b[0].ready);
-	EXPECT_EQ(1, stats(1)->create_puzzle);
-	EXPECT_EQ(1, stats(2)->create_puzzle);
-	EXPECT_EQ(2, stats(0)->origin_puzzle);
-	EXPECT_EQ(1, stats(1)->created);
-	/* one too hard is not solved */
-	conf.puzzle_bits = 40;
-	circuits_reconfigure(w.nodes[1].circuits, &conf);
-	w.nodes[1].circuits->creates.next = UINT64_MAX / 2;
-	start(_metadata, &b[1], straight, 1);
-	EXPECT_EQ(REFUSAL_PUZZLE, b[1].failure.refusal);
-	done(_metadata);
-}
-
-TEST(destroy_from_elsewhere)
-{
-	struct bad victim = { 0 }, other = { 0 };
-	struct hop *h;
-	struct link *k;
-	u32 i;
-
-	world_init(&w, 11, 3, 0);
-	start(_metadata, &victim, straight, 2);
-	h = list_entry(w.nodes[1].circuits->hops.next, struct hop, list);
-	/* relay 2 has a link of its own to relay 1, which names another circuit by this id */
-	k = list_entry(w.nodes[2].links->list.next, struct link, list);
-	destroy_send(w.nodes[2].circuits, k, h->in.circuit, REASON_REQUESTED);
-	sim_run(w.sim, NSEC_PER_SEC);
-	EXPECT_EQ(1, stats(1)->destroy_unknown);
-	EXPECT_EQ(ORIGIN_READY, origin_state(victim.o));
-	link_message(k, MESSAGE_DESTROY, 0, 5, "abc", 3);
-	sim_run(w.sim, NSEC_PER_SEC);
-	EXPECT_EQ(1, stats(1)->destroy_malformed);
-
-	/* cells of unknown circuits: an answer, but not to each of many */
-	for (i = 0; i < 300; i++) {
-		u8 cell[MV_CELL_MAX] = { 0 };
-
-		link_cell(k, 5000 + i, 1, MV_MEDIUM, cell);
-	}
-	sim_run(w.sim, NSEC_PER_SEC);
-	EXPECT_EQ(300, stats(1)->cell_unknown);
-	EXPECT_LT(100, stats(1)->destroy_limited);
-
-	/* the true successor's counts, and its reason goes no further */
-	h = list_entry(w.nodes[2].circuits->hops.next, struct hop, list);
-	hop_end(h, REASON_LIMIT);
-	sim_run(w.sim, NSEC_PER_SEC);
-	EXPECT_TRUE(victim.dead);
-	EXPECT_EQ(REASON_GENERIC, victim.failure.reason);
-	EXPECT_EQ(0, circuits_count(w.nodes[1].circuits));
-	start(_metadata, &other, straight, 2);
-	EXPECT_TRUE(other.ready);
-	done(_metadata);
-}
-
 TEST(spoofed_cells)
 {
 	struct bad b = { 0 };
@@ -660,23 +470,6 @@ TEST(bind_after_a_failed_one)
 	EXPECT_EQ(1, stats(1)->binds);
 	EXPECT_EQ(0, circuits_sessions(w.nodes[1].circuits));
 	EXPECT_EQ(0, circuits_count(w.nodes[1].circuits));
-	done(_metadata);
-}
-
-/* A handshake that came with a solution does not come again, whatever came between. */
-TEST(puzzle_once)
-{
-	u8 handshake[WIRE_HOP1] = { 0 };
-	struct wire_create m = { .handshake = handshake, .handshake_len = WIRE_HOP1 };
-	u32 i, again = 0;
-
-	world_init(&w, 18, 2, 0);
-	for (i = 0; i < 1200; i++) {
-		mv_put_le32(handshake, i % 600);
-		again += hops_puzzle_fresh(w.nodes[1].circuits, &m) && i >= 600;
-	}
-	/* but for those few whose place another took */
-	EXPECT_GT(80, again);
 	done(_metadata);
 }
 
