@@ -63,19 +63,6 @@ int initiate_finish(struct link *l, const struct noise *noise, struct session *s
 
 /* ---- whom to try ---- */
 
-/* What "one address" is: a host, where a private network has many nodes on one, a port too. */
-static size_t address_name(const struct links *ls, const struct endpoint *e, u8 name[20])
-{
-	struct endpoint n = endpoint_normal(e);
-
-	memset(name, 0, 20);
-	name[0] = n.family;
-	memcpy(name + 1, n.addr, 16);
-	if (ls->conf.private_network)
-		mv_put_le16(name + 17, n.port);
-	return 20;
-}
-
 static bool address_busy(struct links *ls, const u8 name[20])
 {
 	struct opening *o;
@@ -84,7 +71,7 @@ static bool address_busy(struct links *ls, const u8 name[20])
 
 	list_for_each(o, &ls->opening_list, list)
 		for (i = 0; i < o->endpoints_count; i++) {
-			address_name(ls, &o->endpoints[i], other);
+			limits_address(ls, &o->endpoints[i], other);
 			if (!memcmp(name, other, sizeof(other)))
 				return true;
 		}
@@ -103,7 +90,7 @@ static int choose_endpoints(struct opening *o)
 		if (!endpoint_contactable(&p->endpoints[i], ls->conf.private_network))
 			continue;
 		contactable = true;
-		address_name(ls, &p->endpoints[i], name);
+		limits_address(ls, &p->endpoints[i], name);
 		/*
 		 * Where this node answered before it floods nobody: else anyone with a descriptor that
 		 * names its address could keep us from it.
@@ -152,7 +139,7 @@ static void failed(struct opening *o)
 	u32 i;
 
 	for (i = 0; i < o->endpoints_count; i++) {
-		address_name(l->links, &o->endpoints[i], name);
+		limits_address(l->links, &o->endpoints[i], name);
 		limits_failed(l->links, name, sizeof(name));
 	}
 	limits_failed(l->links, l->peer.id.b, NODE_ID_LEN);
@@ -305,7 +292,7 @@ static void worked(struct opening *o, const struct endpoint *from, size_t len)
 	for (i = 0; i < o->endpoints_count; i++)
 		if (endpoint_equal(from, &o->endpoints[i]))
 			l->remote = *from;
-	address_name(ls, &l->remote, name);
+	limits_address(ls, &l->remote, name);
 	limits_worked(ls, name, sizeof(name));
 	limits_worked(ls, l->peer.id.b, NODE_ID_LEN);
 	limits_prove(ls, &l->peer.id, name);

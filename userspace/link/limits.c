@@ -81,6 +81,17 @@ void limits_worked(struct links *ls, const void *what, size_t len)
 		*b = (struct backoff){ 0 };
 }
 
+void limits_address(const struct links *ls, const struct endpoint *e, u8 name[20])
+{
+	struct endpoint n = endpoint_normal(e);
+
+	memset(name, 0, 20);
+	name[0] = n.family;
+	memcpy(name + 1, n.addr, 16);
+	if (ls->conf.private_network)
+		mv_put_le16(name + 17, n.port);
+}
+
 static u64 proof(const struct links *ls, const struct node_id *id, const u8 name[20])
 {
 	u8 what[NODE_ID_LEN + 20];

@@ -64,6 +64,8 @@ u64 *limits_spent(struct links *ls, const u8 cookie[COOKIE_LEN], u64 *key);
 bool limits_may_try(struct links *ls, const void *what, size_t len);
 void limits_failed(struct links *ls, const void *what, size_t len);
 void limits_worked(struct links *ls, const void *what, size_t len);
+/* What "one address" is: a host, where a private network has many nodes on one, a port too. */
+void limits_address(const struct links *ls, const struct endpoint *e, u8 name[20]);
 /* Did this node answer at this address (a name of it) before? And that it does. */
 bool limits_proven(const struct links *ls, const struct node_id *id, const u8 name[20]);
 void limits_prove(struct links *ls, const struct node_id *id, const u8 name[20]);

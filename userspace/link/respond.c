@@ -367,12 +367,24 @@ static bool host_full(const struct link *l)
 	return false;
 }
 
+/* Who confirmed has read what we sent there: it is where that node is, whoever else names it. */
+static void prove(const struct link *l)
+{
+	u8 name[20];
+
+	if (!l->has_peer)
+		return;
+	limits_address(l->links, &l->remote, name);
+	limits_prove(l->links, &l->peer.id, name);
+}
+
 bool half_confirm(struct link **link)
 {
 	struct link *l = *link, *old = l->has_peer ? links_by_peer(l->links, &l->peer.id, l) : NULL;
 	struct links *ls = l->links;
 
 	ls->stats.established++;
+	prove(l);
 	if (old && (old->state == LINK_OPENING ||
 		    (old->peer_instance == l->peer_instance && old->instance == l->instance))) {
 		*link = old;

@@ -504,14 +504,16 @@ TEST_F(link, one_handshake_an_address)
 }
 
 /* Who names another's address in a descriptor of his own cannot keep us from that other. */
-TEST_F(link, address_of_another)
+static void address_of_another(struct __test_metadata *_metadata, FIXTURE_DATA(link) *self, struct node *opens,
+			       struct node *answers)
 {
 	struct peer liar;
 	int error;
 	u32 i;
 
-	ASSERT_TRUE(net_connect(self->b, self->a));
+	ASSERT_TRUE(net_connect(opens, answers));
 	link_close(self->b->link, REASON_REQUESTED);
+	link_close(self->a->link, REASON_REQUESTED);
 	sim_run(self->net.sim, SEC);
 	liar = self->a->peer;
 	sim_random(self->net.sim, &liar.id, sizeof(liar.id));
@@ -528,6 +530,17 @@ TEST_F(link, address_of_another)
 	sim_run(self->net.sim, 10 * SEC);
 	EXPECT_EQ(NULL, link_get(self->b->links, &liar, &error));
 	EXPECT_EQ(-EHOSTUNREACH, error);
+}
+
+TEST_F(link, address_of_another)
+{
+	address_of_another(_metadata, self, self->b, self->a);
+}
+
+/* It counts as well that the other came to us from there. */
+TEST_F(link, address_of_another_that_came)
+{
+	address_of_another(_metadata, self, self->a, self->b);
 }
 
 TEST_F(link, private_addresses)
