@@ -46,6 +46,7 @@ json_t *control_json_client_event(const struct client_event *event);
 /* dev.show's "datapath" without "why", "traffic", "objects" and "drops". */
 json_t *control_json_datapath(const struct datapath *dp);
 json_t *control_json_traffic(const struct datapath_stats *stats);
+json_t *control_json_io(const struct datapath_stats *stats);
 json_t *control_json_objects(const struct datapath_stats *stats);
 json_t *control_json_drops(const struct datapath_stats *stats);
 

@@ -45,6 +45,20 @@ json_t *control_json_traffic(const struct datapath_stats *s)
 	return json;
 }
 
+json_t *control_json_io(const struct datapath_stats *s)
+{
+	json_t *json = json_object();
+
+	FIELD(json, s, rx_super);
+	FIELD(json, s, tx_super);
+	FIELD(json, s, send_again);
+	FIELD(json, s, send_errors);
+	FIELD(json, s, send_no_gso);
+	FIELD(json, s, no_buffer);
+	FIELD(json, s, device_errors);
+	return json;
+}
+
 json_t *control_json_objects(const struct datapath_stats *s)
 {
 	json_t *json = json_object();

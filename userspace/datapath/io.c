@@ -14,6 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* One writer, the worker; read from the control thread. */
+#define io_count(x, n) __atomic_store_n(&(x), (x) + (n), __ATOMIC_RELAXED)
+
 #include "base/log.h"
 
 #ifndef UDP_SEGMENT
@@ -253,7 +256,7 @@ void io_woken(struct io *io)
 		count = 0;
 	/* before the call: what is asked for during it wakes again */
 	atomic_store(&io->woken, false);
-	io->stats.wakes++;
+	io_count(io->stats.wakes, 1);
 	io->active = true;
 	if (io->ops->wake)
 		io->ops->wake(io->arg);
@@ -284,8 +287,8 @@ void io_got_udp(struct io *io, const struct sockaddr *from, socklen_t from_len, 
 		return;
 	if (!segment || segment > len)
 		segment = len;
-	io->stats.rx_super++;
-	io->stats.rx_segments += (len + segment - 1) / segment;
+	io_count(io->stats.rx_super, 1);
+	io_count(io->stats.rx_segments, (len + segment - 1) / segment);
 	io->active = true;
 	io->ops->udp(io->arg, &e, data, len, segment);
 }
@@ -295,7 +298,7 @@ void io_got_udp(struct io *io, const struct sockaddr *from, socklen_t from_len, 
 u8 *io_buffer(struct io *io)
 {
 	if (!io->n_free) {
-		io->stats.no_buffer++;
+		io_count(io->stats.no_buffer, 1);
 		return NULL;
 	}
 	return io->free[--io->n_free];
@@ -360,19 +363,19 @@ static int transmit(struct io *io, int socket, struct io_pending *p)
 		u32 len = chunk(p), segments = (len + p->segment - 1) / p->segment;
 
 		if (send_chunk(io, socket, p, len) >= 0) {
-			io->stats.tx_super++;
-			io->stats.tx_segments += segments;
+			io_count(io->stats.tx_super, 1);
+			io_count(io->stats.tx_segments, segments);
 		} else if (errno == EINTR) {
 			continue;
 		} else if (errno == EAGAIN) {
-			io->stats.send_again++;
+			io_count(io->stats.send_again, 1);
 			return -EAGAIN;
 		} else if (segments > 1 && gso_refused(errno)) {
-			io->stats.no_gso++;
+			io_count(io->stats.no_gso, 1);
 			p->plain = true;
 			continue;
 		} else {
-			io->stats.send_errors += segments;
+			io_count(io->stats.send_errors, segments);
 		}
 		p->data += len;
 		p->len -= len;
@@ -455,7 +458,7 @@ void io_tun_failed(struct io *io, int error)
 {
 	int old = io->tun;
 
-	io->stats.tun_errors++;
+	io_count(io->stats.tun_errors, 1);
 	io->tun = -1;
 	io->active = true;
 	io->engine->watch_tun(io, old);
@@ -481,7 +484,7 @@ bool io_tun_readable(struct io *io)
 			io_tun_failed(io, n ? -errno : -ENODEV);
 			return false;
 		}
-		io->stats.tun_reads++;
+		io_count(io->stats.tun_reads, 1);
 		io->active = true;
 		io->ops->tun(io->arg, io->tun_buffer, (u32)n);
 	}
@@ -498,9 +501,9 @@ int io_tun_write(struct io *io, const struct iovec *iov, u32 count)
 		n = writev(io->tun, iov, (int)count);
 	while (n < 0 && errno == EINTR);
 	if (n < 0) {
-		io->stats.tun_errors++;
+		io_count(io->stats.tun_errors, 1);
 		return -errno;
 	}
-	io->stats.tun_writes++;
+	io_count(io->stats.tun_writes, 1);
 	return 0;
 }

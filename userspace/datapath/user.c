@@ -303,9 +303,25 @@ static int user_link_get(struct datapath *dp, u32 link, struct datapath_link_inf
 	return table_link_get(&user_of(dp)->table, link, info);
 }
 
+static void add_io(struct datapath_stats *stats, const struct io_stats *io)
+{
+	stats->rx_super += count_get(io->rx_super);
+	stats->tx_super += count_get(io->tx_super);
+	stats->send_again += count_get(io->send_again);
+	stats->send_errors += count_get(io->send_errors);
+	stats->send_no_gso += count_get(io->no_gso);
+	stats->no_buffer += count_get(io->no_buffer);
+	stats->device_errors += count_get(io->tun_errors);
+}
+
 static void user_stats_get(struct datapath *dp, struct datapath_stats *stats)
 {
-	table_stats_get(&user_of(dp)->table, stats);
+	struct user *u = user_of(dp);
+	u32 i;
+
+	table_stats_get(&u->table, stats);
+	for (i = 0; i < u->table.workers; i++)
+		add_io(stats, io_stats(u->workers[i].io));
 }
 
 static int user_circuit_dump(struct datapath *dp,

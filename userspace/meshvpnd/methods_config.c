@@ -107,8 +107,9 @@ void method_dev_show(void *arg, json_t *params, struct control_reply *reply)
 	datapath_stats_get(d->dp, &st);
 	json_object_set_new(dp, "why", json_string(methods_datapath_why(d)));
 	json_object_set_new(dp, "lanes", json_integer(d->lanes));
-	control_reply_ok(reply, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o*, s:o*}", "devices", devices(d), "datapath", dp,
-		"traffic", control_json_traffic(&st), "objects", control_json_objects(&st), "drops", control_json_drops(&st),
+	control_reply_ok(reply, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o*, s:o*}", "devices", devices(d), "datapath", dp,
+		"traffic", control_json_traffic(&st), "io", control_json_io(&st),
+		"objects", control_json_objects(&st), "drops", control_json_drops(&st),
 		"links", control_json_links_stats(d->links), "circuits", control_json_circuits_stats(d->circuits)));
 }
 
@@ -154,7 +155,8 @@ void method_stats(void *arg, json_t *params, struct control_reply *reply)
 	datapath_stats_get(d->dp, &st);
 	links_each(d->links, count_one, &links);
 	control_stats_each(d->control, control_json_counter, control);
-	counters = json_pack("{s:o, s:o, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o}", "datapath", control_json_traffic(&st),
+	counters = json_pack("{s:o, s:o, s:o, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o}", "datapath", control_json_traffic(&st),
+		"io", control_json_io(&st),
 		"drops", control_json_drops(&st), "links", control_json_links_stats(d->links),
 		"circuits", control_json_circuits_stats(d->circuits), "client", control_json_client_stats(d->client),
 		"paths", paths_json(d), "directory", control_json_directory_stats(d->dir), "exit", exit_json(d),
