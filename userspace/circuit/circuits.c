@@ -37,7 +37,7 @@ struct link_state *link_state_get(struct circuits *c, struct link *link)
 	ls->link = link;
 	list_init(&ls->ends);
 	list_init(&ls->sessions);
-	replies_init(&ls->replies, CREATE_REPLIES, CREATE_REPLY_NS);
+	replies_init(&ls->replies, CREATE_REPLIES, CREATE_REPLY_NS, c->replies_seed);
 	bucket_init(&ls->creates, c->conf.create_rate, c->conf.create_burst);
 	htable_add(&c->states, &ls->node, link_id(link));
 	return ls;
@@ -356,6 +356,7 @@ int circuits_new(struct circuits **circuits, const struct circuits_conf *conf, c
 	list_init(&c->hops);
 	list_init(&c->origins);
 	random_bytes(c, c->puzzle_key, sizeof(c->puzzle_key));
+	crypto_shorthash((u8 *)&c->replies_seed, (const u8 *)"replies", 7, c->puzzle_key);
 	if (htable_init(&c->ends, 4096, random_u64(c)) || htable_init(&c->states, 1024, random_u64(c)) ||
 	    htable_init(&c->sessions, 1024, random_u64(c))) {
 		htable_fini(&c->ends);

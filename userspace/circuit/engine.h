@@ -64,6 +64,7 @@ struct circuits {
 	bool draining;
 	struct bucket creates, destroys;
 	u8 puzzle_key[32];
+	u64 replies_seed;
 	u64 puzzle_used[PUZZLES_USED];	/* handshakes that came with a solution: hashes, each at its place */
 	struct timer sweep;
 	struct circuits_stats stats;

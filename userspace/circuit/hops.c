@@ -158,7 +158,8 @@ static struct hop *hop_new(struct circuits *c, struct link_state *ls, const stru
 	h->c = c;
 	h->budget = create->budget;
 	h->born = h->last = now(c);
-	replies_init(&h->replies, c->conf.max_extends + 2, UINT64_MAX / 2);	/* as long as tf and tb */
+	/* as long as tf and tb */
+	replies_init(&h->replies, c->conf.max_extends + 2, UINT64_MAX / 2, c->replies_seed);
 	message_joiner_init(&h->joiner);
 	timer_init(&h->pass_timer, pass_expired);
 	timer_init(&h->extend.timer, NULL);

@@ -98,7 +98,7 @@ struct link *link_new(struct links *ls, enum link_state state)
 	rekey_init(l);
 	circuit_ids_init(l);
 	message_joiner_init(&l->joiner);
-	replies_init(&l->replies, REPLIES_MAX, REPLIES_NS);
+	replies_init(&l->replies, REPLIES_MAX, REPLIES_NS, 0);	/* few: no index */
 	list_add_tail(&l->list, state == LINK_HALF ? &ls->half_list : &ls->all);
 	if (state == LINK_HALF)
 		ls->half_count++;

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The cache of replies: see replies.h. A list in order of age, short enough to be searched. */
+/*
+ * The cache of replies: see replies.h. A list in order of age; where it may grow longer than is
+ * searched quickly, with an index.
+ */
 #include "replies.h"
 
 #include <sodium.h>
 
+#define SEARCHED 16		/* entries that need no index */
+
 struct entry {
 	struct list list;
-	u64 txid, since;
+	struct hnode node;	/* of the index, by txid */
+	u64 since;
 	u8 hash[32];		/* of the request */
 	bool answered;
 	u8 type, flags;
@@ -14,17 +20,20 @@ struct entry {
 	size_t len;
 };
 
-void replies_init(struct replies *r, u32 max, u64 life)
+void replies_init(struct replies *r, u32 max, u64 life, u64 seed)
 {
 	memset(r, 0, sizeof(*r));
 	list_init(&r->entries);
 	r->max = max;
 	r->life = life;
+	r->seed = seed;
 }
 
 static void entry_free(struct replies *r, struct entry *e)
 {
 	list_del(&e->list);
+	if (r->index.buckets)
+		htable_del(&r->index, &e->node);
 	r->count--;
 	if (e->data)
 		sodium_memzero(e->data, e->len);
@@ -38,6 +47,19 @@ void replies_fini(struct replies *r)
 
 	list_for_each_safe(e, tmp, &r->entries, list)
 		entry_free(r, e);
+	htable_fini(&r->index);
+}
+
+/* Made with the first entry: most links and circuits never have one. */
+static int index_make(struct replies *r)
+{
+	u32 size = SEARCHED;
+
+	if (r->max <= SEARCHED || r->index.buckets)
+		return 0;
+	while (size < r->max / 4)
+		size *= 2;
+	return htable_init(&r->index, size, r->seed);
 }
 
 static void expire(struct replies *r, u64 now)
@@ -53,10 +75,15 @@ static void expire(struct replies *r, u64 now)
 
 static struct entry *find(struct replies *r, u64 txid)
 {
+	struct hnode *n;
 	struct entry *e;
 
+	if (r->index.buckets) {
+		n = htable_find(&r->index, txid);
+		return n ? container_of(n, struct entry, node) : NULL;
+	}
 	list_for_each(e, &r->entries, list)
-		if (e->txid == txid)
+		if (e->node.key == txid)
 			return e;
 	return NULL;
 }
@@ -82,7 +109,7 @@ static enum replies_verdict repeated(struct replies *r, const struct entry *e, c
 	r->repeated++;
 	if (!e->answered)
 		return REPLIES_PENDING;
-	*reply = (struct message){ e->type, e->flags, e->txid, e->data, e->len };
+	*reply = (struct message){ e->type, e->flags, e->node.key, e->data, e->len };
 	return REPLIES_KNOWN;
 }
 
@@ -97,15 +124,17 @@ enum replies_verdict replies_begin(struct replies *r, u64 now, const struct mess
 	e = find(r, request->txid);
 	if (e)
 		return repeated(r, e, hash, reply);
-	e = r->count < r->max ? calloc(1, sizeof(*e)) : NULL;
+	e = r->count < r->max && !index_make(r) ? calloc(1, sizeof(*e)) : NULL;
 	if (!e) {
 		r->full++;
 		return REPLIES_FULL;
 	}
-	e->txid = request->txid;
+	e->node.key = request->txid;
 	e->since = now;
 	memcpy(e->hash, hash, sizeof(hash));
 	list_add_tail(&e->list, &r->entries);
+	if (r->index.buckets)
+		htable_add(&r->index, &e->node, request->txid);
 	r->count++;
 	return REPLIES_NEW;
 }

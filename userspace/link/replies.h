@@ -13,8 +13,10 @@
 
 struct replies {
 	struct list entries;		/* oldest first */
+	struct htable index;		/* by transaction id; no memory while only few may be held */
 	u32 count, max;
 	u64 life;			/* ns */
+	u64 seed;
 	u64 repeated, conflicts, full;	/* counters */
 };
 
@@ -26,8 +28,8 @@ enum replies_verdict {
 	REPLIES_FULL,		/* no room (all are younger than their life), or no memory */
 };
 
-/* @max: entries; @life: ns that an entry stays */
-void replies_init(struct replies *r, u32 max, u64 life);
+/* @max: entries; @life: ns that an entry stays; @seed: random, since the peer chooses transaction ids */
+void replies_init(struct replies *r, u32 max, u64 life, u64 seed);
 void replies_fini(struct replies *r);
 
 /**

@@ -199,7 +199,7 @@ TEST(replies)
 	struct message a, more = q;
 	struct replies r;
 
-	replies_init(&r, 2, 1000);
+	replies_init(&r, 2, 1000, 1);
 	EXPECT_EQ(REPLIES_NEW, replies_begin(&r, 1, &q, &a));
 	EXPECT_EQ(REPLIES_PENDING, replies_begin(&r, 2, &q, &a));
 	EXPECT_EQ(REPLIES_CONFLICT, replies_begin(&r, 2, &other, &a));
@@ -220,6 +220,46 @@ TEST(replies)
 	replies_forget(&r, 11);
 	EXPECT_EQ(REPLIES_NEW, replies_begin(&r, 1001, &more, &a));
 	replies_fini(&r);
+}
+
+/* As many as a link may have: each is found, and none by a long search. */
+TEST(many_replies)
+{
+	struct message q = { MESSAGE_CREATE, 0, 0, (const u8 *)"abc", 3 }, a;
+	u32 i, n, longest = 0;
+	struct replies r;
+	struct list *at;
+
+	replies_init(&r, 1024, 1000, 0x123456789abcdef);
+	for (i = 0; i < 1024; i++) {
+		q.txid = (u64)i << 32;
+		ASSERT_EQ(REPLIES_NEW, replies_begin(&r, i / 2, &q, &a));
+		if (i % 2)
+			ASSERT_EQ(0, replies_answer(&r, q.txid, MESSAGE_CREATED, 0, &i, sizeof(i)));
+	}
+	q.txid = 1;
+	EXPECT_EQ(REPLIES_FULL, replies_begin(&r, 600, &q, &a));
+	for (i = 0; i < 1024; i++) {
+		q.txid = (u64)i << 32;
+		ASSERT_EQ(i % 2 ? REPLIES_KNOWN : REPLIES_PENDING, replies_begin(&r, 600, &q, &a));
+		EXPECT_TRUE(i % 2 == 0 || (a.txid == q.txid && !memcmp(a.data, &i, sizeof(i))));
+	}
+	ASSERT_NE(NULL, r.index.buckets);
+	for (i = 0; i <= r.index.mask; i++) {
+		for (n = 0, at = r.index.buckets[i].next; at != &r.index.buckets[i]; at = at->next)
+			n++;
+		longest = n > longest ? n : longest;
+	}
+	EXPECT_GT(20, longest);
+	/* half of them are too old */
+	EXPECT_EQ(REPLIES_KNOWN, replies_begin(&r, 1256, &q, &a));
+	EXPECT_EQ(1024 - 2 * 257, r.count);
+	q.txid = 0;
+	EXPECT_EQ(REPLIES_NEW, replies_begin(&r, 1256, &q, &a));
+	replies_forget(&r, 0);
+	EXPECT_EQ(REPLIES_NEW, replies_begin(&r, 1256, &q, &a));
+	replies_fini(&r);
+	EXPECT_EQ(0, r.count);
 }
 
 TEST_HARNESS_MAIN
