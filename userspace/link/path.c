@@ -25,14 +25,30 @@ bool path_same(const struct link *l, const struct endpoint *from)
 	return endpoint_same_host(&l->remote, from) && (u32)(from->port - l->remote.port) < lanes;
 }
 
-static void challenge(struct link *l)
+/*
+ * The link id under which the new address is talked to; of another session after a rekey. 0: none is
+ * left, and nothing is sent there, since the one in use would tell that both addresses are one peer.
+ */
+static u64 candidate_id(struct link *l)
 {
 	struct path *p = &l->path;
 
+	if (p->session != l->current->index) {
+		p->session = l->current->index;
+		p->tx_id = session_fresh_id(l->current);
+	}
+	return p->tx_id;
+}
+
+static void challenge(struct link *l)
+{
+	struct path *p = &l->path;
+	u64 id = candidate_id(l);
+
 	l->links->stats.path_challenges++;
 	p->challenged = now_of(l);
-	if (!p->new_ok)
-		control_send_cell(l->current, MV_SMALL, p->tx_id, p->lane, &p->candidate, MESSAGE_PATH_CHALLENGE,
+	if (!p->new_ok && id)
+		control_send_cell(l->current, MV_SMALL, id, p->lane, &p->candidate, MESSAGE_PATH_CHALLENGE,
 				  link_txid(l), p->new_data, 8);
 	if (!p->old_ok)
 		control_send_cell(l->current, MV_SMALL, 0, l->lane, &l->remote, MESSAGE_PATH_CHALLENGE, link_txid(l),
@@ -59,14 +75,15 @@ static void stop(struct link *l, u64 quiet)
 static void change(struct link *l)
 {
 	struct path *p = &l->path;
-	u64 fresh = p->tx_id;
+	u64 fresh = candidate_id(l);
 
-	if (p->session != l->current->index)
-		fresh = session_fresh_id(l->current);
+	if (!fresh) {
+		stop(l, QUIET_NS);
+		return;
+	}
 	l->remote = p->candidate;
 	l->lane = p->lane;
-	if (fresh)
-		l->current->tx_id = fresh;
+	l->current->tx_id = fresh;
 	session_update(l->current);
 	l->links->stats.path_changes++;
 	stop(l, QUIET_NS);
@@ -122,9 +139,13 @@ void path_seen(struct session *s, u32 lane, const struct endpoint *from, bool de
 {
 	struct link *l = s->link;
 	struct path *p = &l->path;
+	u64 fresh;
 
 	if (l->state != LINK_UP || !l->current || path_same(l, from) || known(p, now_of(l), from, deliberate))
 		return;
+	fresh = session_fresh_id(l->current);
+	if (!fresh)
+		return;		/* after the next rekey */
 	p->busy = true;
 	p->deliberate = deliberate;
 	p->new_ok = p->old_ok = false;
@@ -133,10 +154,7 @@ void path_seen(struct session *s, u32 lane, const struct endpoint *from, bool de
 	p->candidate = *from;
 	p->lane = lane;
 	p->session = l->current->index;
-	/* none left: the peer's NAT moved it so often that the old one tells nobody anything */
-	p->tx_id = session_fresh_id(l->current);
-	if (!p->tx_id)
-		p->tx_id = l->current->tx_id;
+	p->tx_id = fresh;
 	links_random(l->links, p->new_data, 8);
 	links_random(l->links, p->old_data, 8);
 	challenge(l);
@@ -149,10 +167,13 @@ static void answer(struct link *l, const struct message *m, u32 lane, const stru
 
 	if (m->len != 8)
 		return;
-	if (l->path.busy && endpoint_equal(from, &l->path.candidate))
-		tx_id = l->path.session == l->current->index ? l->path.tx_id : session_fresh_id(l->current);
-	else if (!path_same(l, from))
+	if (l->path.busy && endpoint_equal(from, &l->path.candidate)) {
+		tx_id = candidate_id(l);
+		if (!tx_id)
+			return;
+	} else if (!path_same(l, from)) {
 		return;
+	}
 	control_send_cell(l->current, MV_SMALL, tx_id, lane, from, MESSAGE_PATH_RESPONSE, m->txid, m->data, 8);
 }
 

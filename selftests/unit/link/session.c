@@ -245,6 +245,47 @@ TEST_F(link, moves_without_end)
 	EXPECT_TRUE(net_talk(self->a, self->client));
 }
 
+/* With no unused id left a new address hears nothing: the one in use is known at the old address. */
+TEST_F(link, no_id_for_a_new_address)
+{
+	struct endpoint new;
+	u32 i, seen = 0;
+	u64 challenges;
+
+	ASSERT_TRUE(net_connect(self->client, self->a));
+	sim_run(self->net.sim, SEC);
+	self->a->link->current->tx_used = self->a->link->current->tx_count;
+	challenges = stats_of(self->a)->path_challenges;
+	self->net.logging = true;
+	sim_node_move(self->client->sim, "203.0.113.5:2000", false);
+	new = *sim_node_address(self->client->sim);
+	EXPECT_TRUE(net_talk(self->client, self->a));
+	control_send(self->client->link, MV_SMALL, MESSAGE_PATH_CHALLENGE, 0, 3, "12345678", 8);
+	sim_run(self->net.sim, 2 * SEC);
+	for (i = 0; i < self->net.logged; i++)
+		seen += endpoint_equal(&self->net.log[i].to, &new);
+	EXPECT_EQ(0, seen);
+	EXPECT_EQ(challenges, stats_of(self->a)->path_challenges);
+	/* the client finds out, and makes a new link */
+	sim_run(self->net.sim, 40 * SEC);
+	EXPECT_EQ(1, self->client->downs);
+	EXPECT_TRUE(net_connect(self->client, self->a));
+}
+
+/* A rekey in the midst of a challenge: both go on under ids of the new session. */
+TEST_F(link, rekey_while_moving)
+{
+	ASSERT_TRUE(net_connect(self->client, self->a));
+	sim_run(self->net.sim, SEC);
+	rekey_start(self->client->link);
+	sim_node_move(self->client->sim, "203.0.113.5:2000", false);
+	links_rebind(self->client->links);
+	sim_run(self->net.sim, 10 * SEC);
+	EXPECT_EQ(0, self->client->downs);
+	EXPECT_TRUE(endpoint_equal(link_endpoint(self->a->link), sim_node_address(self->client->sim)));
+	EXPECT_TRUE(net_talk(self->a, self->client));
+}
+
 TEST_F(link, nat_rebinding)
 {
 	ASSERT_TRUE(net_connect(self->client, self->a));
