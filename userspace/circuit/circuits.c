@@ -39,6 +39,7 @@ struct link_state *link_state_get(struct circuits *c, struct link *link)
 	list_init(&ls->sessions);
 	replies_init(&ls->replies, CREATE_REPLIES, CREATE_REPLY_NS, c->replies_seed);
 	bucket_init(&ls->creates, c->conf.create_rate, c->conf.create_burst);
+	bucket_init(&ls->destroys, c->conf.destroy_rate, c->conf.destroy_burst);
 	htable_add(&c->states, &ls->node, link_id(link));
 	return ls;
 }
@@ -251,8 +252,11 @@ void circuits_message(struct circuits *c, struct link *link, const struct messag
 
 static void cell_unknown(struct circuits *c, struct link *link, u32 circuit)
 {
+	struct link_state *ls = link_state_get(c, link);
+
 	c->stats.cell_unknown++;
-	if (bucket_take(&c->destroys, now(c), 1))
+	/* the link's own first: who floods takes nothing from others */
+	if (ls && bucket_take(&ls->destroys, now(c), 1) && bucket_take(&c->destroys, now(c), 1))
 		destroy_send(c, link, circuit, REASON_UNKNOWN);
 	else
 		c->stats.destroy_limited++;
@@ -314,6 +318,8 @@ static void conf_settle(struct circuits_conf *f)
 	SETTLE(f->puzzle_cap, 20);
 	SETTLE(f->destroy_rate, 50);
 	SETTLE(f->destroy_burst, 100);
+	SETTLE(f->destroy_total_rate, 1000);
+	SETTLE(f->destroy_total_burst, 2000);
 	SETTLE(f->extend_ns, 6 * NSEC_PER_SEC);
 	SETTLE(f->pass_ns, 30 * NSEC_PER_SEC);
 	SETTLE(f->idle_ns, 180 * NSEC_PER_SEC);
@@ -325,7 +331,7 @@ void circuits_reconfigure(struct circuits *c, const struct circuits_conf *conf)
 	c->conf = *conf;
 	conf_settle(&c->conf);
 	bucket_init(&c->creates, c->conf.create_total_rate, c->conf.create_total_burst);
-	bucket_init(&c->destroys, c->conf.destroy_rate, c->conf.destroy_burst);
+	bucket_init(&c->destroys, c->conf.destroy_total_rate, c->conf.destroy_total_burst);
 }
 
 static void sweep_arm(struct circuits *c)

@@ -62,7 +62,8 @@ struct circuits_conf {
 	u32 create_total_rate, create_total_burst;	/* of all links; above: puzzles; 4000, 4000 */
 	u8 puzzle_bits;				/* then, 10 */
 	u8 puzzle_cap;				/* most that we solve as origin, 20 */
-	u32 destroy_rate, destroy_burst;	/* answers to unknown circuits a second, 50, 100 */
+	u32 destroy_rate, destroy_burst;	/* answers to unknown circuits a second and link, 50, 100 */
+	u32 destroy_total_rate, destroy_total_burst;	/* of all links, 1000, 2000 */
 	u64 rate, burst;			/* bytes per second a relay circuit, 0: unlimited */
 	u64 exit_rate, exit_burst;		/* a terminus circuit, 0: unlimited */
 	u64 extend_ns;				/* link and CREATE to the next relay, 6 s */

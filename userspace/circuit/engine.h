@@ -28,7 +28,7 @@ struct link_state {
 	u32 theirs;			/* circuits that the peer created here */
 	struct list sessions;		/* struct session that its circuits brought */
 	u32 session_count;
-	struct bucket creates;
+	struct bucket creates, destroys;
 	struct replies replies;
 };
 

@@ -169,6 +169,7 @@ TEST(destroy_from_elsewhere)
 	struct bad victim = { 0 }, other = { 0 };
 	struct hop *h;
 	struct link *k;
+	u64 before;
 	u32 i;
 
 	world_init(&w, 11, 3, 0);
@@ -190,9 +191,15 @@ TEST(destroy_from_elsewhere)
 
 		link_cell(k, 5000 + i, 1, MV_MEDIUM, cell);
 	}
-	sim_run(w.sim, NSEC_PER_SEC);
+	sim_run(w.sim, 100 * NSEC_PER_MSEC);
 	EXPECT_EQ(300, stats(1)->cell_unknown);
 	EXPECT_LT(100, stats(1)->destroy_limited);
+	/* and what one link sends keeps no other from its answer */
+	before = stats(0)->destroy_rx;
+	for (i = 0; i < 50; i++)
+		link_cell(victim.o->end.link, 77 + i, 1, MV_MEDIUM, (u8 [MV_CELL_MAX]){ 0 });
+	sim_run(w.sim, 100 * NSEC_PER_MSEC);
+	EXPECT_EQ(before + 50, stats(0)->destroy_rx);
 
 	/* the true successor's counts, and its reason goes no further */
 	h = list_entry(w.nodes[2].circuits->hops.next, struct hop, list);
