@@ -137,14 +137,23 @@ TEST_F(relay, backward)
 
 TEST_F(relay, replay)
 {
+	struct datapath_link_info link, later;
 	struct datapath_circuit_info info;
 	u32 len;
 
 	ASSERT_EQ(0, datapath_circuit_apply(self->d->dp, DATAPATH_NEW, &self->circuit));
 	len = forward(self, 100000, MV_LARGE);
 	expect_peeled(_metadata, self, len, 100000);
+	ASSERT_EQ(0, datapath_link_get(self->d->dp, IN, &link));
+	EXPECT_NE(0, link.last_rx);
+	usleep(2000);
+	self->rig.now += 2000000;
 	rig_send(self->d, 0, self->lane, self->cell, len);
 	EXPECT_TRUE(rig_drops(self->d, DROP_REPLAY, 1));
+	/* nor does a copy make the link look alive */
+	ASSERT_EQ(0, datapath_link_get(self->d->dp, IN, &later));
+	EXPECT_EQ(link.last_rx, later.last_rx);
+	EXPECT_EQ(2, later.rx_cells);
 	/* within the window, at its end, and out of it */
 	len = forward(self, 100001 - 2048, MV_LARGE);
 	expect_peeled(_metadata, self, len, 100001 - 2048);

@@ -144,6 +144,7 @@ void hop_cell(struct circuits *c, struct end *in, const struct mv_header *header
 		c->stats.cell_number++;
 	} else if (open_cell(h, header->counter, cell)) {
 		h->last = now(c);
+		link_heard(in->link);
 		messages(h, cell + MV_CELL_BODY);
 		if (h->doomed || h->number >= MV_COUNTER_FIRST)
 			hop_end(h, REASON_EXPIRED);

@@ -115,6 +115,7 @@ void origin_cell(struct circuits *c, struct end *e, const struct mv_header *head
 		return;
 	}
 	o->last = now(c);
+	link_heard(e->link);
 	messages(o, u.payload);
 	sodium_memzero(scratch, sizeof(scratch));
 }

@@ -216,7 +216,7 @@ struct datapath_circuit_info {
 struct datapath_link_info {
 	struct datapath_link conf;
 	u64 rx_cells, rx_bytes, tx_cells, tx_bytes;
-	u64 last_rx;			/* ns: last cell whose header opened */
+	u64 last_rx;			/* ns: last cell that a window took, so never a copy of an old one */
 	u32 circuits;
 };
 

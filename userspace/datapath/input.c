@@ -124,7 +124,10 @@ static void tell_address(struct core *core, struct core_cell *cell)
 void core_verified(struct core *core, struct core_cell *cell)
 {
 	struct dp_circuit *c = cell->circuit;
+	struct dp_link *from = cell->away && c->kind == DATAPATH_RELAY ? c->out_link : c->link;
 
+	/* only now: a copy of an old cell would make a dead link look alive */
+	__atomic_store_n(&from->counters[core->worker].last_rx, core->now, __ATOMIC_RELAXED);
 	if (unlikely(cell->moved))
 		tell_address(core, cell);
 	/* a relay's backward cells prove nothing: only its own tag does */
@@ -183,7 +186,6 @@ static void count_link(struct core *core, struct core_cell *cell)
 
 	count_add(n->rx_cells, 1);
 	count_add(n->rx_bytes, cell->len);
-	__atomic_store_n(&n->last_rx, core->now, __ATOMIC_RELAXED);
 	count_add(core->stats.rx_cells, 1);
 	count_add(core->stats.rx_bytes, cell->len);
 	if (unlikely(s->state == DATAPATH_SESSION_NEXT) &&

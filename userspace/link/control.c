@@ -247,9 +247,13 @@ static void circuit_cell(struct session *s, const struct mv_header *h, u8 *cell,
 		session_merge(l, s);
 		ls->stats.rekeys++;
 	}
-	l->last_rx = now_of(l);
 	ls->ops->cell(ls->arg, l, h, cell, len);
 	link_leave(l);
+}
+
+void link_heard(struct link *l)
+{
+	l->last_rx = now_of(l);
 }
 
 /* One that waits for message 2 has ids, but no keys yet. */

@@ -119,6 +119,11 @@ bool link_initiator(const struct link *link);
 enum mv_class link_class(const struct link *link);	/* largest class that the path carries */
 u64 link_rtt(const struct link *link);			/* ns, smoothed; 0: unknown */
 const struct endpoint *link_endpoint(const struct link *link);
+/*
+ * A cell that links_ops.cell handed up passed its circuit's window: the peer lives. The engine
+ * itself cannot tell it from a copy of an old one.
+ */
+void link_heard(struct link *link);
 u64 link_last_rx(const struct link *link);		/* ns, control or building traffic seen by the engine */
 struct link *links_find(struct links *links, u32 id);
 int links_each(struct links *links, int (*each)(void *arg, struct link *link), void *arg);

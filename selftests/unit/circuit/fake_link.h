@@ -298,6 +298,7 @@ enum mv_class link_class(const struct link *k) { return MV_LARGE; }
 u64 link_rtt(const struct link *k) { return 0; }
 void link_suspect(struct link *k) { }
 void link_close(struct link *k, enum link_reason reason) { fake_down(k, reason); }
+void link_heard(struct link *k) { }
 void links_event(struct links *l, const struct datapath_event *event) { }
 
 #endif

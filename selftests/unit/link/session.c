@@ -420,6 +420,38 @@ TEST_F(link, dead_under_load)
 	EXPECT_EQ(REASON_TIMEOUT, self->client->reason);
 }
 
+/* Copies of what a peer sent while it lived do not make it live on. */
+TEST_F(link, dead_among_replays)
+{
+	u8 cell[MV_CELL_MAX] = { 0 };
+	const struct seen *s;
+	u64 since;
+	u32 i;
+
+	ASSERT_TRUE(net_connect(self->client, self->a));
+	sim_run(self->net.sim, SEC);
+	self->net.logging = true;
+	ASSERT_EQ(0, link_cell(self->a->link, 5, 9, MV_MEDIUM, cell));
+	control_send(self->a->link, MV_MEDIUM, MESSAGE_PONG, 0, 1, NULL, 0);
+	sim_run(self->net.sim, 100 * MS);
+	self->net.logging = false;
+	ASSERT_LE(2, self->net.logged);
+	sim_node_set_down(self->a->sim, true);
+	since = sim_now(self->net.sim);
+	while (self->client->link && sim_now(self->net.sim) - since < 20 * SEC) {
+		link_message(self->client->link, MESSAGE_CREATE, 0, 1, "x", 1);
+		for (i = 0; i < self->net.logged; i++) {
+			s = &self->net.log[i];
+			if (endpoint_equal(&s->from, sim_node_address(self->a->sim)))
+				sim_inject(self->net.sim, &s->from, &s->to, s->data, s->len);
+		}
+		sim_run(self->net.sim, 20 * MS);
+	}
+	EXPECT_LT(5, self->client->cells);
+	EXPECT_GE(4 * SEC, sim_now(self->net.sim) - since);
+	EXPECT_EQ(REASON_TIMEOUT, self->client->reason);
+}
+
 TEST_F(link, dead_when_idle)
 {
 	ASSERT_TRUE(net_connect(self->client, self->a));
