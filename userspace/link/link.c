@@ -331,6 +331,23 @@ int links_each(struct links *ls, int (*each)(void *arg, struct link *link), void
 	return r;
 }
 
+void links_close(struct links *ls, enum link_reason reason)
+{
+	struct link *l;
+
+	while (!list_empty(&ls->half_list))
+		link_close(list_entry(ls->half_list.next, struct link, list), reason);
+	/* whoever hears of it may open new ones, which stand behind */
+	list_for_each(l, &ls->all, list)
+		l->doomed = true;
+	while (!list_empty(&ls->all)) {
+		l = list_entry(ls->all.next, struct link, list);
+		if (!l->doomed)
+			break;
+		link_close(l, reason);
+	}
+}
+
 /* ---- events from below ---- */
 
 void links_datagram(struct links *ls, u32 lane, const struct endpoint *from, const u8 *data, size_t len)

@@ -131,6 +131,8 @@ int links_each(struct links *links, int (*each)(void *arg, struct link *link), v
 /* Something on the link timed out (a CREATE): probe now, and rehandshake if there is no answer. */
 void link_suspect(struct link *link);
 void link_close(struct link *link, enum link_reason reason);
+/* Every one that there is now, also those that are opening or wait to be confirmed: no key is left. */
+void links_close(struct links *links, enum link_reason reason);
 
 /* The network changed (a new local address): use fresh link ids, keep everything else. */
 void links_rebind(struct links *links);

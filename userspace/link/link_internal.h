@@ -237,7 +237,7 @@ struct link {
 	struct links *links;
 	enum link_state state;
 	u32 id, refs, busy;
-	bool initiator, named, in_datapath, reported;
+	bool initiator, named, in_datapath, reported, doomed;
 	bool has_peer;			/* else anonymous */
 	struct peer peer;
 	u64 instance, peer_instance;

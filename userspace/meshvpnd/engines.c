@@ -264,31 +264,10 @@ void engines_close(struct daemon *d)
 
 /* ---- erasing ---- */
 
-struct closing {
-	struct link *link[64];
-	u32 count;
-};
-
-static int gather(void *arg, struct link *link)
-{
-	struct closing *c = arg;
-
-	c->link[c->count++] = link;
-	return c->count == 64;
-}
-
 void engines_erase(struct daemon *d, const char *why)
 {
-	struct closing c;
-	u32 i;
-
 	log_notice("clock", "%s: all keys of links and circuits are erased", why);
 	circuits_destroy_all(d->circuits, REASON_EXPIRED);
-	do {
-		c.count = 0;
-		links_each(d->links, gather, &c);
-		for (i = 0; i < c.count; i++)
-			link_close(c.link[i], REASON_EXPIRED);
-	} while (c.count);
+	links_close(d->links, REASON_EXPIRED);
 	client_address_changed(d);
 }

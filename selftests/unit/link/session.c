@@ -483,6 +483,43 @@ TEST_F(link, keepalive_and_idle)
 	EXPECT_EQ(l, self->client->link);
 }
 
+/* ---- erasing ---- */
+
+static bool lose_cells(struct net *net, const struct sim_datagram *d)
+{
+	return !mv_cell_shape(d->data, (u32)d->len);
+}
+
+/* No key is left of links that are up, being opened by us, or not confirmed yet. */
+TEST_F(link, closed_all)
+{
+	struct links *ls;
+
+	ASSERT_TRUE(net_connect(self->client, self->a));
+	self->net.filter = lose_cells;
+	node_open(self->b, self->a);
+	sim_run(self->net.sim, 300 * MS);
+	sim_node_set_down(self->b->sim, true);
+	ASSERT_NE(NULL, node_open(self->client, self->b));
+	ls = self->client->links;
+	ASSERT_EQ(1, ls->opening_count);
+	ASSERT_EQ(2, ls->count);
+	ASSERT_EQ(1, self->a->links->half_count);
+	links_close(ls, REASON_EXPIRED);
+	EXPECT_EQ(0, ls->count);
+	EXPECT_EQ(0, ls->opening_count);
+	EXPECT_EQ(0, ls->by_rx.count);
+	EXPECT_EQ(2, self->client->downs);
+	ls = self->a->links;
+	links_close(ls, REASON_EXPIRED);
+	EXPECT_EQ(0, ls->count);
+	EXPECT_EQ(0, ls->half_count);
+	EXPECT_EQ(0, ls->by_rx.count);
+	/* and all goes on */
+	self->net.filter = NULL;
+	EXPECT_TRUE(net_connect(self->client, self->a));
+}
+
 /* ---- both at once ---- */
 
 TEST(simultaneous_open)
