@@ -174,7 +174,6 @@ enum datapath_drop {
 	DROP_REPLAY,
 	DROP_LAYER,		/* S does not match, forward */
 	DROP_LAYER_BACKWARD,	/* a backward cell failed at the origin */
-	DROP_WRONG_SIDE,	/* a cell of a circuit on a link it does not belong to */
 	DROP_COUNTER,		/* numbers of a key used up */
 	DROP_UP,		/* token bucket or ring towards the daemon full */
 	DROP_QUEUE,		/* CoDel or queue limit */

@@ -8,7 +8,7 @@
 static const char *const drop_names[DROP_CAUSES] = {
 	[DROP_NOT_CELL] = "not-cell", [DROP_HEADER] = "header", [DROP_CLASS] = "class",
 	[DROP_REPLAY] = "replay", [DROP_LAYER] = "layer", [DROP_LAYER_BACKWARD] = "layer-backward",
-	[DROP_WRONG_SIDE] = "wrong-side", [DROP_COUNTER] = "counter", [DROP_UP] = "up",
+	[DROP_COUNTER] = "counter", [DROP_UP] = "up",
 	[DROP_QUEUE] = "queue", [DROP_RATE] = "rate", [DROP_SEND] = "send",
 	[DROP_NO_ROUTE] = "no-route", [DROP_FRAME] = "frame", [DROP_REASSEMBLY] = "reassembly",
 	[DROP_SOURCE] = "source", [DROP_DESTINATION] = "destination",
