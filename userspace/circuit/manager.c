@@ -259,6 +259,12 @@ static bool path_choose(struct client *cl, struct client_session *s, struct peer
 		request.avoid_exits_count = exits_avoided(cl, exits);
 	if (!cl->ops->select(cl->arg, &request, path))
 		return true;
+	/* an exit that failed lately is better than none */
+	if (request.avoid_exits_count && (!cl->current || !cl->current->leg)) {
+		request.avoid_exits_count = 0;
+		if (!cl->ops->select(cl->arg, &request, path))
+			return true;
+	}
 	cl->stats.no_path++;
 	client_tell(cl, CLIENT_NO_PATH, NULL, s, NULL, 0);
 	return false;

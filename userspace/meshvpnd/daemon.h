@@ -44,6 +44,7 @@ struct daemon {
 	int sockets[DATAPATH_LANES_MAX];
 	bool mapped;			/* sockets are dual-stack */
 	struct watch netd_watch, dp_watch, dir_watch, network_watch;
+	bool dir_news;			/* a descriptor came, or a newer one */
 	int client_fds[NETD_QUEUES_MAX], exit_fds[NETD_QUEUES_MAX];
 	int client_steering, exit_steering;	/* maps of the devices' queues, -1: none */
 	u32 client_ifindex, exit_ifindex;

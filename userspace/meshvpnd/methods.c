@@ -114,6 +114,7 @@ void methods_descriptor_event(void *arg, const struct descriptor *o, bool added)
 {
 	struct daemon *d = arg;
 
+	d->dir_news |= added;
 	if (d->control && control_subscribed(d->control))
 		control_publish(d->control, json_pack("{s:s, s:o, s:s}", "event", "descriptor",
 						      "relay", control_json_relay(&o->peer.id, o),

@@ -260,10 +260,11 @@ static void quit(struct timer *t)
 static void dir_ready(struct watch *w, u32 events)
 {
 	struct daemon *d = container_of(w, struct daemon, dir_watch);
-	u32 before = directory_count(d->dir);
 
+	d->dir_news = false;
 	directory_dispatch(d->dir, unix_now());
-	if (directory_count(d->dir) > before && d->client && d->wanted && !client_connected(d->client))
+	/* a relay that came or came back may be what is missing */
+	if (d->dir_news && d->client && d->wanted && !client_connected(d->client))
 		client_network_changed(d->client);
 }
 
