@@ -6,31 +6,25 @@
  * what the threat model gives it. Seeded, so that a run can be repeated; the report is JSON.
  */
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
-#include <netinet/ip.h>
-#include <netinet/ip6.h>
-#include <netinet/udp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "forge.h"
+
 enum {
-	PAYLOAD_MAX = 2048,
 	FRAME_MAX = 70000,
 	FLOWS_MAX = 64,
 	IDS_MAX = 64,
@@ -65,18 +59,6 @@ static const char usage_text[] =
 	"  store=FILE       keep them\n"
 	"  send=FILE        what was kept, over and over, at RATE; with -f from there\n"
 	"  garbage=SHAPE    at RATE, made up, from -f to -t: handshake, cell, random, or mix\n";
-
-struct host {
-	int family;		/* 0: any */
-	uint8_t addr[16];
-	uint16_t port;		/* 0: any */
-};
-
-struct datagram {
-	struct host from, to;
-	uint32_t len;
-	uint8_t data[PAYLOAD_MAX];
-};
 
 struct flow {
 	struct host from, to;
@@ -167,72 +149,9 @@ static void random_bytes(uint8_t *p, size_t len)
 
 /* ---- sending: raw sockets, so that any source will do ---- */
 
-static uint32_t sum(uint32_t s, const void *data, size_t len)
-{
-	const uint8_t *p = data;
-
-	for (; len > 1; p += 2, len -= 2)
-		s += p[0] << 8 | p[1];
-	return len ? s + (p[0] << 8) : s;
-}
-
-static uint16_t fold(uint32_t s)
-{
-	while (s >> 16)
-		s = (s & 0xffff) + (s >> 16);
-	s = ~s & 0xffff;
-	return htons(s ? s : 0xffff);
-}
-
-static void put_udp(uint8_t *out, const struct datagram *d, uint32_t pseudo)
-{
-	struct udphdr udp = {
-		.source = htons(d->from.port), .dest = htons(d->to.port), .len = htons(sizeof(udp) + d->len),
-	};
-
-	memcpy(out, &udp, sizeof(udp));
-	memcpy(out + sizeof(udp), d->data, d->len);
-	udp.check = fold(sum(sum(pseudo, &udp, sizeof(udp)), d->data, d->len));
-	memcpy(out, &udp, sizeof(udp));
-}
-
-static ssize_t emit4(const struct datagram *d)
-{
-	uint8_t out[sizeof(struct iphdr) + sizeof(struct udphdr) + PAYLOAD_MAX];
-	uint32_t len = sizeof(struct udphdr) + d->len;
-	struct iphdr ip = {
-		.version = 4, .ihl = 5, .ttl = 63, .protocol = IPPROTO_UDP, .frag_off = htons(IP_DF),
-		.tot_len = htons(sizeof(ip) + len),
-	};
-	struct sockaddr_in to = { .sin_family = AF_INET };
-
-	memcpy(&ip.saddr, d->from.addr, 4);
-	memcpy(&ip.daddr, d->to.addr, 4);
-	memcpy(&to.sin_addr, d->to.addr, 4);
-	memcpy(out, &ip, sizeof(ip));
-	put_udp(out + sizeof(ip), d, sum(sum(IPPROTO_UDP + len, d->from.addr, 4), d->to.addr, 4));
-	return sendto(raw4, out, sizeof(ip) + len, 0, (void *)&to, sizeof(to));
-}
-
-static ssize_t emit6(const struct datagram *d)
-{
-	uint8_t out[sizeof(struct ip6_hdr) + sizeof(struct udphdr) + PAYLOAD_MAX];
-	uint32_t len = sizeof(struct udphdr) + d->len;
-	struct ip6_hdr ip = { .ip6_plen = htons(len), .ip6_nxt = IPPROTO_UDP, .ip6_hlim = 63 };
-	struct sockaddr_in6 to = { .sin6_family = AF_INET6 };
-
-	ip.ip6_vfc = 6 << 4;
-	memcpy(&ip.ip6_src, d->from.addr, 16);
-	memcpy(&ip.ip6_dst, d->to.addr, 16);
-	memcpy(&to.sin6_addr, d->to.addr, 16);
-	memcpy(out, &ip, sizeof(ip));
-	put_udp(out + sizeof(ip), d, sum(sum(IPPROTO_UDP + len, d->from.addr, 16), d->to.addr, 16));
-	return sendto(raw6, out, sizeof(ip) + len, 0, (void *)&to, sizeof(to));
-}
-
 static void emit(const struct datagram *d)
 {
-	if ((d->to.family == AF_INET ? emit4(d) : emit6(d)) < 0) {
+	if ((d->to.family == AF_INET ? forge4(raw4, d) : forge6(raw6, d)) < 0) {
 		count.failed++;
 		return;
 	}
