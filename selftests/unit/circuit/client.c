@@ -265,6 +265,24 @@ TEST(exit_that_cuts_circuits_is_left)
 	user_end(_metadata, &u);
 }
 
+/* With no other one, an exit that failed is tried again, and not after minutes. */
+TEST(the_only_exit_is_tried_again)
+{
+	static struct user u;
+	u32 i;
+
+	user_start(_metadata, &u, 3, 0, NULL);
+	u.w.nodes[6].avoid = true;
+	for (i = 0; i < 4; i++) {
+		exit_cuts(&u.w.nodes[5]);
+		sim_run(u.w.sim, 4 * NSEC_PER_SEC);
+	}
+	EXPECT_TRUE(sim_until(u.w.sim, 30 * NSEC_PER_SEC, connected, &u));
+	EXPECT_TRUE(node_id_equal(&u.current.exit, &u.w.nodes[5].peer.id));
+	EXPECT_LT(1, u.ups);
+	user_end(_metadata, &u);
+}
+
 TEST(rotation_keeps_flows)
 {
 	static struct user u;
