@@ -42,7 +42,7 @@ const struct config_key config_keys[] = {
 	    "Where others reach this relay, in the order of preference; repeatable, at most 4. The port is ListenPort if none is "
 	    "given. Default: the public addresses of the interfaces (with PrivateNetwork, all but loopback and link-local)."),
 	NUM("Node", "Lanes", lanes, "0", 0, DATAPATH_LANES_MAX, false,
-	    "UDP sockets and worker threads; 0: one a core, at most 4. Use 1 behind a NAT."),
+	    "UDP sockets and worker threads; 0: one a core, at most 4, of a relay, and 1 of a client. Use 1 behind a NAT."),
 	WORD("Node", "Datapath", words_datapath, datapath_name, "auto", false,
 	     "What moves cells: auto takes the fastest that works here."),
 	FLAG("Node", "PrivateNetwork", private_network, "no", false,
