@@ -80,7 +80,7 @@ const struct config_key config_keys[] = {
 	NUM("Client", "Hops", client.hops, "3", 1, MV_HOPS_MAX, false, "Relays in a circuit."),
 	WORD("Client", "Route", words_route, route, "all", false,
 	     "all: everything goes through the tunnel. bound: only what is bound to the interface or to one of its addresses."),
-	NUM("Client", "RouteTable", route_table, "4470", 1, 2147483647, false, "Routing table of the tunnel; not main or local."),
+	NUM("Client", "RouteTable", route_table, "4470", 256, 2147483647, false, "Routing table of the tunnel; not main or local."),
 	KEY("Client", "Exit", names_type, exits, NULL, 0, 0, true, "Exit to use, a nickname or node id; repeatable. Default: any."),
 	KEY("Client", "ExcludeRelay", names_type, exclude, NULL, 0, 0, true, "Relay never to use; repeatable."),
 	NUM("Client", "Guards", guards, "3", 1, PATH_GUARDS_MAX, true, "Relays that are used as first hop."),
