@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Circuits: one direction is a half, found by the link and circuit id that its cells come with.
+ * A relay has two halves in the table, forward under (link, id) and backward under (out_link,
+ * out_id). An origin or terminus has what it receives there, and seals what it sends under the
+ * other half's lock, in its edge (edge.h).
+ *
+ *	kind		forward half		backward half
+ *	relay		receives, kf		receives from out_link, kb
+ *	origin		sends (number here)	receives; window over the guard's counters
+ *	terminus	receives, df		sends (number here)
+ *
+ * The number sealed next lies in the half that seals: relay and terminus backward, origin forward.
+ */
+#ifndef MV_CIRCUIT_H
+#define MV_CIRCUIT_H
+
+#include <linux/spinlock.h>
+#include <meshvpn/replay.h>
+
+#include "bucket.h"
+#include "conf.h"
+#include "hash.h"
+
+struct mv_circuit;
+struct mv_edge;
+struct mv_exit;
+struct mv_link;
+struct mv_node;
+struct mv_queue_flow;
+
+struct mv_half {
+	struct mv_hash_node node;		/* node->circuits; relay: both halves, else only the receiving one */
+	struct mv_circuit *circuit;
+	bool away;				/* cells come from the side away from the origin */
+	u64 key;				/* mv_half_key() */
+	spinlock_t lock;			/* what follows; taken with BH off */
+	u64 next;				/* number sealed next */
+	u64 cells, bytes;			/* received (relay, receiving half) or sent */
+	u64 last;				/* ns: last cell accepted */
+	u32 drops;
+	struct mv_replay replay;		/* of what is received */
+	struct mv_bucket rate;
+};
+
+/* Keys of an origin; hop 0 is the guard. */
+struct mv_onion_keys {
+	u32 hops, reserve;
+	u8 kf[MV_HOPS_MAX][MV_KEY_LEN];
+	u8 kb[MV_HOPS_MAX][MV_KEY_LEN];
+};
+
+struct mv_circuit {
+	/* read by every cell */
+	u8 kind;				/* enum mv_circuit_kind */
+	u8 data_class, hops;			/* data_class by WRITE_ONCE */
+	bool small_forward;			/* by WRITE_ONCE */
+	bool pass;				/* by WRITE_ONCE; cleared in softirq */
+	bool warned;				/* MV_EVENT_COUNTER was raised */
+	bool dead;				/* unlinked: late softirqs leave it alone */
+	u16 reserve;
+	u32 id, out_id;
+	struct mv_link *link, *out_link;	/* live as long as the circuit; out_link: relay only */
+	struct mv_exit __rcu *exit;		/* origin, terminus: the exit session it may serve */
+	struct mv_edge *edge;			/* origin, terminus */
+	union {
+		struct {
+			u8 kf[MV_KEY_LEN], kb[MV_KEY_LEN];	/* relay: kf, kb; terminus: df, db */
+		};
+		struct mv_onion_keys *onion;	/* origin */
+	};
+	struct mv_half forward, backward;
+	struct mv_bucket pass_bucket;		/* cells under pass that go up */
+	struct mv_bucket control_bucket;	/* control messages that go up */
+	/* changes only */
+	u64 rate, burst;
+	u32 exit_id;
+	struct list_head link_node, out_node, exit_node;
+	struct rcu_head rcu;
+};
+
+static inline u64 mv_half_key(u32 link, u32 circuit)
+{
+	return (u64)link << MV_CIRCUIT_BITS | circuit;
+}
+
+/* The half whose cells come over @link with this circuit id; RCU or node->lock. */
+static inline struct mv_half *mv_half_find(const struct mv_hash *circuits, u32 link, u32 circuit)
+{
+	u64 key = mv_half_key(link, circuit);
+	u32 hash = mv_hash_key(circuits, key), side;
+	struct mv_hash_node *n;
+
+	mv_hash_for_each(circuits, hash, n, side) {
+		struct mv_half *half = container_of(n, struct mv_half, node);
+
+		if (half->key == key)
+			return half;
+	}
+	return NULL;
+}
+
+/* The half that seals. */
+static inline struct mv_half *mv_circuit_tx(struct mv_circuit *c)
+{
+	return c->kind == MV_ORIGIN ? &c->forward : &c->backward;
+}
+
+/* Made from a description that was checked, attached to nothing. ERR_PTR(-EINVAL, -ENOMEM) */
+struct mv_circuit *mv_circuit_alloc(struct mv_node *node, const struct mv_circuit_conf *conf);
+/* After mv_edge_stop(); erased and freed after a grace period. */
+void mv_circuit_free(struct mv_circuit *c);
+
+int mv_circuit_init(void);			/* caches */
+void mv_circuit_exit(void);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Both ends of a circuit (Documentation/protocol.rst, "Payload"): inner packets are packed into
+ * payloads, payloads are sealed into cells, and what comes out of a circuit is put together again
+ * within a bounded reorder window. A payload that is not full is held for at most hold_us, and only
+ * where the cell before it left less than that ago, so that a lone packet never waits.
+ */
+#ifndef MV_EDGE_H
+#define MV_EDGE_H
+
+#include <meshvpn/frame.h>
+
+#include "circuit.h"
+#include "engine.h"
+
+/* NULL: no memory. */
+struct mv_edge *mv_edge_new(struct mv_circuit *c);
+/* No timer and no packer runs after it; the circuit is out of the tables. May sleep. */
+void mv_edge_stop(struct mv_circuit *c);
+void mv_edge_free(struct mv_edge *edge);	/* from the circuit's RCU callback */
+
+/*
+ * Send an inner packet, or all segments of a GSO one, on circuit @c; consumes @skb. From
+ * ndo_start_xmit: BH off, RCU. Source and size were checked.
+ */
+void mv_edge_packet(struct mv_engine *e, struct mv_circuit *c, struct sk_buff *skb);
+/* A payload came out of a cell that is verified and new. Packets go to e->deliver. */
+void mv_edge_payload(struct mv_engine *e, struct mv_circuit *c, u64 counter, const u8 *payload, u32 len);
+/*
+ * Send a control message (subtype 0x80). Any context that may take BH locks, RCU.
+ * 0, -EMSGSIZE, -EAGAIN (terminus under pass, or the socket is full)
+ */
+int mv_edge_control(struct mv_node *node, struct mv_circuit *c, const u8 *data, u32 len);
+
+/* inner.c: the circuit for a packet from the device, or NULL (counted, answered with ICMP). RCU. */
+struct mv_circuit *mv_inner_route(struct mv_engine *e, struct mv_device *d, struct sk_buff *skb);
+/* May this packet out of @c go to its device? Counts if not. */
+bool mv_inner_accept(struct mv_engine *e, struct mv_circuit *c, const u8 *packet, u32 len);
+
+#endif

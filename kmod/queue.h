@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Cells that wait while the socket is over its limit (Documentation/protocol.rst, "Queues"): each
+ * predecessor link has its turn and within it each circuit (deficit round robin, Shreedhar and
+ * Varghese 1996), each circuit's queue kept short by CoDel (RFC 8289). Cells wait with the header
+ * open, without a number, window untouched, so that what is dropped here costs no AEAD. They wait
+ * as copies in buffers of a bounded pool. One queue a CPU.
+ */
+#ifndef MV_QUEUE_H
+#define MV_QUEUE_H
+
+#include "engine.h"
+
+int mv_queue_new(struct mv_engine *e);
+void mv_queue_free(struct mv_engine *e);
+/* Does something of this direction wait already? Then what comes must wait behind it. */
+bool mv_queue_waits(const struct mv_engine *e, const struct mv_half *half);
+/* Copies the cell; or drops and counts. */
+void mv_queue_add(struct mv_engine *e, const struct mv_cell *cell);
+/* Send what may go now, at most @budget cells. Return: how many went; *more: something still waits. */
+int mv_queue_drain(struct mv_engine *e, int budget, bool *more);
+/*
+ * The circuit is going (->dead is set and a grace period is over or will be before it is freed):
+ * forget its cells on every CPU. May sleep; see queue.c for how it reaches the other CPUs.
+ */
+void mv_queue_forget(struct mv_node *node, struct mv_circuit *c);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * UDP sockets of a node, one a lane: the daemon's own, handed over by descriptor, or made by the
+ * module for scripts. The module takes cells that it can open and whose circuit it holds; every
+ * other datagram reaches the daemon's socket unchanged (and is dropped on the module's own).
+ */
+#ifndef MV_SOCKET_H
+#define MV_SOCKET_H
+
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+
+#include "conf.h"
+
+struct mv_node;
+struct mv_link;
+struct mv_path;
+struct sk_buff;
+struct sock;
+
+struct mv_socket {
+	struct sock *sk;			/* NULL after its owner closed it (RCU) */
+	struct mv_node *node;			/* a reference */
+	u32 lane;
+	bool own;				/* made by us */
+	void (*write_space)(struct sock *sk);	/* what was there before */
+	struct rcu_head rcu;
+};
+
+/*
+ * Lane @lane becomes the UDP socket behind @fd of the calling process. -EBADF, -ENOTSOCK,
+ * -EPROTONOSUPPORT (no UDP), -EBUSY (has an encapsulation already), -EXDEV (another namespace).
+ */
+int mv_socket_attach(struct mv_node *node, u32 lane, int fd);
+/* A socket of our own, IPv4 and IPv6, on a port (0: any; read back by mv_socket_port()). */
+int mv_socket_make(struct mv_node *node, u32 lane, u16 port, u32 mark);
+u16 mv_socket_port(const struct mv_socket *s);
+/* All lanes: callbacks off, our own closed. May sleep. */
+void mv_socket_release(struct mv_node *node);
+
+/* Bytes that wait in a socket for the wire. */
+u32 mv_socket_used(const struct mv_socket *s);
+/*
+ * Send a super-packet of cells (skb->len of payload, gso_size set if there are several; headroom
+ * for all headers) from @s to remote lane @lane of @path. Consumes @skb. RCU, BH off.
+ */
+int mv_socket_send(struct mv_socket *s, struct mv_path *path, u32 lane, struct sk_buff *skb);
+
+#endif
