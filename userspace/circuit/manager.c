@@ -42,12 +42,6 @@ void client_outcome_tell(struct client *cl, const struct peer *peer, u32 hop, en
 		cl->ops->outcome(cl->arg, peer, hop, outcome);
 }
 
-void client_exit_avoid(struct client *cl, const struct node_id *id)
-{
-	cl->avoided[cl->avoided_at++ % EXITS_AVOIDED] =
-		(struct avoided){ *id, now(cl->c) + EXIT_AVOID_NS };
-}
-
 static void failed(struct client *cl)
 {
 	u32 shift = cl->failures < 6 ? cl->failures : 6;
@@ -173,6 +167,15 @@ static enum client_outcome outcome_of(const struct origin_failure *why)
 	}
 }
 
+/* It worked, and then not: which of them failed is not known, but none is a good choice just now. */
+static void suspect(struct client *cl, const struct origin *o)
+{
+	u32 i;
+
+	for (i = 0; i < origin_length(o); i++)
+		client_outcome_tell(cl, &origin_path(o)[i], i, CLIENT_HOP_SUSPECT);
+}
+
 static void dead(void *arg, struct origin *o, const struct origin_failure *why)
 {
 	struct leg *leg = arg;
@@ -190,6 +193,8 @@ static void dead(void *arg, struct origin *o, const struct origin_failure *why)
 		if (!s || !s->lost)
 			failed(cl);
 	}
+	if (!wanted && why->reason != REASON_EXPIRED && why->state >= ORIGIN_READY && why->refusal == REFUSAL_NONE)
+		suspect(cl, o);
 	if (leg->use == LEG_CANDIDATE && !wanted && why->state >= ORIGIN_BIND) {
 		client_exit_avoid(cl, &path[origin_length(o) - 1].id);
 		failed(cl);
@@ -217,57 +222,21 @@ static const struct origin_ops leg_ops = {
 
 /* ---- building ---- */
 
-#define AVOID_MAX (2 * MV_HOPS_MAX)
-
-/* The relays of the circuit beside which a spare is to stand. */
-static u32 beside(const struct client_session *s, struct node_id avoid[AVOID_MAX])
+static struct leg *candidate(struct client *cl)
 {
-	u32 i, n = 0;
+	struct leg *leg;
 
-	if (!s || !s->leg)
-		return 0;
-	for (i = 0; i + 1 < origin_length(s->leg->origin); i++)
-		avoid[n++] = origin_path(s->leg->origin)[i].id;
-	return n;
+	list_for_each(leg, &cl->legs, list)
+		if (leg->use == LEG_CANDIDATE && origin_state(leg->origin) != ORIGIN_DEAD)
+			return leg;
+	return NULL;
 }
 
-static u32 exits_avoided(struct client *cl, struct node_id ids[EXITS_AVOIDED + 1])
+static void no_path(struct client *cl, const struct client_session *s)
 {
-	u32 i, n = 0;
-
-	for (i = 0; i < EXITS_AVOIDED; i++)
-		if (cl->avoided[i].until > now(cl->c))
-			ids[n++] = cl->avoided[i].id;
-	/* it may be the one that died */
-	if (cl->current && !cl->current->leg)
-		ids[n++] = cl->current->exit.id;
-	return n;
-}
-
-static bool path_choose(struct client *cl, struct client_session *s, struct peer path[MV_HOPS_MAX])
-{
-	struct node_id avoid[AVOID_MAX], exits[EXITS_AVOIDED + 1];
-	struct path_request request = {
-		.use = s ? PATH_SPARE : PATH_SESSION, .hops = cl->conf.hops, .has_exit = s,
-		.avoid = avoid, .avoid_count = beside(s, avoid), .avoid_exits = exits,
-		.attempt = s ? s->attempts : cl->failures,
-	};
-
-	if (s)
-		request.exit = s->exit.id;
-	else
-		request.avoid_exits_count = exits_avoided(cl, exits);
-	if (!cl->ops->select(cl->arg, &request, path))
-		return true;
-	/* an exit that failed lately is better than none */
-	if (request.avoid_exits_count && (!cl->current || !cl->current->leg)) {
-		request.avoid_exits_count = 0;
-		if (!cl->ops->select(cl->arg, &request, path))
-			return true;
-	}
 	cl->stats.no_path++;
 	client_tell(cl, CLIENT_NO_PATH, NULL, s, NULL, 0);
-	return false;
+	failed(cl);
 }
 
 /* A spare of @s, or without one a candidate. */
@@ -281,8 +250,10 @@ static struct leg *build(struct client *cl, struct client_session *s)
 	if (now(cl->c) < cl->medium_until)
 		conf.data_class = MV_MEDIUM;
 
-	if (!path_choose(cl, s, path)) {
-		failed(cl);
+	if (!client_path_choose(cl, s, path)) {
+		/* while another is in work it is as if nothing had been tried */
+		if (s || !candidate(cl))
+			no_path(cl, s);
 		return NULL;
 	}
 	leg = calloc(1, sizeof(*leg));
@@ -323,16 +294,6 @@ static u32 spares_of(struct client *cl, const struct client_session *s, struct l
 			*ready = leg;
 	}
 	return n;
-}
-
-static struct leg *candidate(struct client *cl)
-{
-	struct leg *leg;
-
-	list_for_each(leg, &cl->legs, list)
-		if (leg->use == LEG_CANDIDATE && origin_state(leg->origin) != ORIGIN_DEAD)
-			return leg;
-	return NULL;
 }
 
 /* ---- rules ---- */
@@ -411,30 +372,49 @@ static void sessions_maintain(struct client *cl)
 	}
 }
 
-static void candidate_maintain(struct client *cl)
+/* What candidates there are. */
+struct candidates {
+	u32 count;
+	bool moving, binding;		/* one's relays answer; and it is being bound */
+	struct leg *ready;
+};
+
+static void candidates_count(struct client *cl, struct candidates *n)
+{
+	struct leg *leg;
+
+	memset(n, 0, sizeof(*n));
+	list_for_each(leg, &cl->legs, list) {
+		if (leg->use != LEG_CANDIDATE || origin_state(leg->origin) == ORIGIN_DEAD)
+			continue;
+		n->count++;
+		if (origin_state(leg->origin) == ORIGIN_READY && !leg->binding) {
+			n->ready = leg;
+			continue;
+		}
+		if (client_leg_stuck(leg))
+			continue;
+		n->moving = true;
+		n->binding |= leg->binding;
+	}
+}
+
+static void candidates_close(struct client *cl, bool binding)
+{
+	struct leg *leg;
+
+	list_for_each(leg, &cl->legs, list)
+		if (leg->use == LEG_CANDIDATE && (binding || !leg->binding))
+			origin_close(leg->origin, false);
+}
+
+static void candidate_bind(struct client *cl, struct leg *leg)
 {
 	struct client_session *s = cl->current;
-	bool wanted = !s || !s->leg || rotation_due(cl);
-	struct leg *leg = candidate(cl);
 	struct bind_request request;
 	u8 token[WIRE_TOKEN_MAX];
 	int len = 0;
 
-	if (!leg) {
-		if (wanted && now(cl->c) >= cl->retry_at)
-			build(cl, NULL);
-		return;
-	}
-	if (leg->binding)
-		return;
-	if (!wanted) {
-		origin_close(leg->origin, false);
-		return;
-	}
-	if (origin_state(leg->origin) != ORIGIN_READY)
-		return;
-	if (s && !s->leg && s->taking && now(cl->c) - s->taking->began < HEDGE)
-		return;		/* the takeover goes first: it keeps the flows that there are */
 	client_request(cl, &request);
 	if (cl->ops->token)
 		len = cl->ops->token(cl->arg, &origin_path(leg->origin)[cl->conf.hops - 1].id, token, sizeof(token));
@@ -446,6 +426,26 @@ static void candidate_maintain(struct client *cl)
 		cl->stats.rotations++;
 	leg->binding = true;
 	origin_bind(leg->origin, &request);
+}
+
+static void candidates_maintain(struct client *cl)
+{
+	struct client_session *s = cl->current;
+	bool idle = !s || !s->leg;		/* nothing works */
+	struct candidates n;
+
+	if (!idle && !rotation_due(cl)) {
+		candidates_close(cl, origin_state(s->leg->origin) == ORIGIN_LIVE);
+		return;
+	}
+	candidates_count(cl, &n);
+	if (n.ready) {
+		/* a takeover goes first: it keeps the flows that there are */
+		if (!n.binding && !(s && !s->leg && s->taking && now(cl->c) - s->taking->began < HEDGE))
+			candidate_bind(cl, n.ready);
+	} else if (!n.moving && n.count < (idle ? CANDIDATES_MAX : 1) && now(cl->c) >= cl->retry_at) {
+		build(cl, NULL);
+	}
 }
 
 static void spares_maintain(struct client *cl)
@@ -467,9 +467,7 @@ static void spares_maintain(struct client *cl)
 
 static bool busy(struct client *cl)
 {
-	struct leg *leg = candidate(cl);
-
-	return (cl->current && !cl->current->leg) || (leg && !leg->binding);
+	return (cl->current && !cl->current->leg) || candidate(cl);
 }
 
 static void maintain(struct timer *t)
@@ -480,7 +478,7 @@ static void maintain(struct timer *t)
 		return;
 	timer_arm(cl->c->ts, &cl->tick, now(cl->c) + TICK);
 	sessions_maintain(cl);
-	candidate_maintain(cl);
+	candidates_maintain(cl);
 	spares_maintain(cl);
 	if (busy(cl) && cl->tick.at > now(cl->c) + TICK_BUSY)
 		timer_arm(cl->c->ts, &cl->tick, now(cl->c) + TICK_BUSY);

@@ -35,6 +35,7 @@ enum client_outcome {
 	CLIENT_HOP_GOOD,	/* answered */
 	CLIENT_HOP_FAILED,	/* no answer, or an answer that ends the circuit */
 	CLIENT_HOP_REFUSED,
+	CLIENT_HOP_SUSPECT,	/* of a circuit that fell silent or was cut: it, or another of them */
 	CLIENT_EXIT_GOOD,	/* a session lives */
 	CLIENT_EXIT_LOST,	/* a session of it ended against our will */
 };

@@ -10,6 +10,7 @@
 #include "manager.h"
 
 #define EXITS_AVOIDED 16
+#define CANDIDATES_MAX 3		/* at once, where one meets relays that do not answer */
 #define EXIT_AVOID_NS (600 * NSEC_PER_SEC)
 #define RECOVER_NS (25 * NSEC_PER_SEC)		/* the exit keeps a session for 30 s */
 
@@ -35,6 +36,7 @@ struct client_session {
 	u32 id;				/* in the datapath */
 	struct bind_grant grant;	/* with handle and secret */
 	struct peer exit;
+	struct node_id guard;		/* of the last leg */
 	struct leg *leg;		/* NULL: none at the moment */
 	struct leg *taking;		/* BIND of a takeover is on its way */
 	bool closing;
@@ -74,8 +76,14 @@ struct client {
 void client_poke(struct client *cl);
 void client_tell(struct client *cl, enum client_event_kind kind, const struct leg *leg,
 		 const struct client_session *s, const struct origin_failure *failure, u64 took);
-void client_exit_avoid(struct client *cl, const struct node_id *id);
 void client_outcome_tell(struct client *cl, const struct peer *peer, u32 hop, enum client_outcome outcome);
+
+/* manager_path.c */
+void client_exit_avoid(struct client *cl, const struct node_id *id);
+/* A candidate whose relays do not answer as soon as they should. */
+bool client_leg_stuck(const struct leg *leg);
+/* Of a spare of @s, or without one of a candidate; false: there is none. */
+bool client_path_choose(struct client *cl, struct client_session *s, struct peer path[MV_HOPS_MAX]);
 
 /* manager_session.c */
 /* The addresses and the rest of BIND for a new session. */

@@ -187,6 +187,7 @@ int client_session_new(struct client *cl, struct leg *leg, const struct bind_gra
 	if (s->grant.mtu > cl->conf.mtu)
 		s->grant.mtu = cl->conf.mtu;
 	s->exit = origin_path(leg->origin)[origin_length(leg->origin) - 1];
+	s->guard = origin_path(leg->origin)[0].id;
 	s->born = now(cl->c);
 	session_object(s, NULL, &without);
 	session_object(s, leg->origin, &with);
@@ -226,6 +227,7 @@ int client_session_take(struct client_session *s, struct leg *leg, const struct 
 		return err;
 	memcpy(s->grant.secret, grant->secret, WIRE_SECRET);
 	s->leg = leg;
+	s->guard = origin_path(leg->origin)[0].id;
 	s->taking = NULL;
 	s->lost = 0;
 	s->attempts = 0;

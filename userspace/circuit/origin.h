@@ -113,6 +113,8 @@ u32 origin_numbers(const struct origin *o);		/* of the daemon's, left */
 void origin_traffic(const struct origin *o, struct datapath_circuit_info *info);
 /* ns: when cells other than our own probes last went either way, or it was bound; 0: not bound */
 u64 origin_traffic_last(const struct origin *o);
+/* ns for which the step in work has had no answer, while it is built or bound; 0: nothing is awaited */
+u64 origin_waits(const struct origin *o);
 /* Probe now: PING at the open end or terminus. */
 void origin_probe(struct origin *o);
 

@@ -306,6 +306,15 @@ u64 origin_last(const struct origin *o)
 	return o->last;
 }
 
+u64 origin_waits(const struct origin *o)
+{
+	if (o->state == ORIGIN_LINK)
+		return now(o->c) - o->born;
+	if (o->state != ORIGIN_CREATE && o->state != ORIGIN_EXTEND && o->state != ORIGIN_BIND)
+		return 0;
+	return o->step.type ? now(o->c) - o->step.first : 0;
+}
+
 u64 origin_traffic_last(const struct origin *o)
 {
 	return o->traffic;

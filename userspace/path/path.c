@@ -107,6 +107,9 @@ void paths_outcome(struct paths *p, const struct peer *peer, u32 hop, enum clien
 	/* exits that end sessions are the client's to avoid */
 	if (outcome == CLIENT_EXIT_LOST)
 		return;
+	/* nobody gets us to leave a guard by cutting circuits; its link tells whether it is there */
+	if (outcome == CLIENT_HOP_SUSPECT && !hop)
+		return;
 	if (g)
 		guard_outcome(p, g, good);
 	else

@@ -14,7 +14,8 @@ struct user {
 	u64 last_echo, longest;		/* between two packets that came back */
 	u64 seen;
 	u32 taken, lost, ends;
-	bool pin;			/* sessions use guard 1, middle 3, exit 5 first */
+	bool exits_between;		/* exits are taken as middles, and first */
+	u32 suspects;
 };
 
 static bool among(const struct node_id *ids, u32 n, const struct node_id *id)
@@ -25,6 +26,17 @@ static bool among(const struct node_id *ids, u32 n, const struct node_id *id)
 		if (node_id_equal(&ids[i], id))
 			return true;
 	return false;
+}
+
+/* In place of the middle: the exit that is not the last hop. */
+static void u_exit_between(struct user *u, const struct path_request *q, struct peer *path)
+{
+	struct node *n = u->w.nodes;
+	u32 i;
+
+	for (i = 5; i < 7; i++)
+		if (!node_id_equal(&n[i].peer.id, &path[2].id) && !among(q->avoid, q->avoid_count, &n[i].peer.id))
+			path[1] = n[i].peer;
 }
 
 /* Guards 1 and 2, middles 3 and 4, exits 5 and 6: the first that is not to be avoided. */
@@ -48,6 +60,8 @@ static int u_select(void *arg, const struct path_request *q, struct peer *path)
 			return -ENOENT;
 		path[hop] = n[i].peer;
 	}
+	if (u->exits_between)
+		u_exit_between(u, q, path);
 	return 0;
 }
 
@@ -70,6 +84,7 @@ static void u_outcome(void *arg, const struct peer *peer, u32 hop, enum client_o
 	struct user *u = arg;
 	u32 i;
 
+	u->suspects += outcome == CLIENT_HOP_SUSPECT;
 	for (i = 0; i < u->w.count && outcome == CLIENT_HOP_FAILED; i++)
 		if (node_id_equal(&u->w.nodes[i].peer.id, &peer->id))
 			u->w.nodes[i].avoid = u->w.nodes[i].dead;
@@ -211,30 +226,68 @@ static bool other_exit(void *arg)
 	return client_connected(u->client) && node_id_equal(&u->current.exit, &u->w.nodes[6].peer.id);
 }
 
+/* Exit 5 dies, and @too beside it: another one serves new flows within @ms. */
+static void kill_exit(struct __test_metadata *_metadata, struct user *u, u32 too, u64 ms)
+{
+	u8 inner[4];
+	u64 at;
+
+	memcpy(inner, u->current.grant.addresses.inner4, 4);
+	flow(u, inner, NSEC_PER_SEC);
+	node_kill(&u->w.nodes[5]);
+	if (too)
+		node_kill(&u->w.nodes[too]);
+	at = sim_now(u->w.sim);
+	while (!other_exit(u) && sim_now(u->w.sim) - at < 10 * NSEC_PER_SEC)
+		flow(u, inner, 20 * NSEC_PER_MSEC);
+	EXPECT_GT(ms * NSEC_PER_MSEC, sim_now(u->w.sim) - at) {
+		TH_LOG("%llu ms", (unsigned long long)((sim_now(u->w.sim) - at) / NSEC_PER_MSEC));
+	}
+}
+
 TEST(exit_dies)
 {
 	static struct user u;
 	u8 inner[4];
-	u64 seed, at;
+	u64 seed;
 
 	for (seed = 1; seed < 10; seed++) {
 		user_start(_metadata, &u, seed, 0, NULL);
-		memcpy(inner, u.current.grant.addresses.inner4, 4);
-		flow(&u, inner, NSEC_PER_SEC);
-		node_kill(&u.w.nodes[5]);
-		at = sim_now(u.w.sim);
-		while (!other_exit(&u) && sim_now(u.w.sim) - at < 10 * NSEC_PER_SEC)
-			flow(&u, inner, 20 * NSEC_PER_MSEC);
-		EXPECT_GT(2 * NSEC_PER_SEC, sim_now(u.w.sim) - at) {
-			TH_LOG("seed %llu: %llu ms", (unsigned long long)seed,
-			       (unsigned long long)((sim_now(u.w.sim) - at) / NSEC_PER_MSEC));
-		}
+		kill_exit(_metadata, &u, 0, 1700);
+		EXPECT_LE(3, u.suspects);
 		memcpy(inner, u.current.grant.addresses.inner4, 4);
 		flow(&u, inner, 2 * NSEC_PER_SEC);
 		EXPECT_GT(500 * NSEC_PER_MSEC, u.longest);
 		sim_run(u.w.sim, 120 * NSEC_PER_SEC);
 		EXPECT_EQ(1, u.lost);
 		EXPECT_EQ(1, u.downs);
+		user_end(_metadata, &u);
+	}
+}
+
+/* An exit that died is not extended to on the way to the other one. */
+TEST(dead_exit_is_no_middle)
+{
+	static struct user u;
+	u64 seed;
+
+	for (seed = 1; seed < 10; seed++) {
+		user_start(_metadata, &u, seed, 0, NULL);
+		u.exits_between = true;
+		kill_exit(_metadata, &u, 0, 1700);
+		user_end(_metadata, &u);
+	}
+}
+
+/* A relay that does not answer is not waited for while another may: the new circuit's middle is dead. */
+TEST(exit_and_middle_die)
+{
+	static struct user u;
+	u64 seed;
+
+	for (seed = 1; seed < 10; seed++) {
+		user_start(_metadata, &u, seed, 0, NULL);
+		kill_exit(_metadata, &u, 3, 2500);
 		user_end(_metadata, &u);
 	}
 }

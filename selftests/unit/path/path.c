@@ -324,6 +324,30 @@ TEST_F(net, failed_relays_are_avoided_while_others_are)
 	}
 }
 
+/* What a circuit that fell silent went through is left alone for a while, but for its guard. */
+TEST_F(net, suspects_are_avoided)
+{
+	struct path_request q = { .hops = 3 };
+	struct peer suspect[3];
+	struct node_id ids[8];
+	u32 i;
+
+	net_open(_metadata, self, NULL);
+	add_many(_metadata, self, 8, 2, ids);
+	ASSERT_EQ(0, paths_select(self->paths, &q, self->hops));
+	memcpy(suspect, self->hops, sizeof(suspect));
+	for (i = 0; i < 3; i++)
+		paths_outcome(self->paths, &suspect[i], i, CLIENT_HOP_SUSPECT);
+	for (i = 0; i < 50; i++) {
+		ASSERT_EQ(0, paths_select(self->paths, &q, self->hops));
+		ASSERT_TRUE(node_id_equal(&suspect[0].id, &self->hops[0].id));
+		ASSERT_FALSE(node_id_equal(&suspect[1].id, &self->hops[1].id));
+		ASSERT_FALSE(node_id_equal(&suspect[2].id, &self->hops[1].id));
+		ASSERT_FALSE(node_id_equal(&suspect[2].id, &self->hops[2].id));
+	}
+	EXPECT_EQ(0, paths_stats(self->paths)->guard_failures);
+}
+
 TEST_F(net, spare_takes_another_guard_and_middle)
 {
 	struct path_request q = { .hops = 3 }, spare;
