@@ -24,6 +24,7 @@
 #include <linux/hrtimer.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
+#include <linux/smp.h>
 
 #include "conf.h"
 #include "stats.h"
@@ -38,6 +39,7 @@ struct mv_queue;
 struct mv_socket;
 
 #define MV_ENGINE_RING 512		/* skbs that wait for the poll, a power of two */
+#define MV_ENGINE_RING_CELLS 8192	/* and the cells in them */
 #define MV_ENGINE_CELL 1408		/* room for a cell in bounce and scratch */
 
 /* A received skb: one cell, or a super-packet of cells of one length. */
@@ -56,8 +58,11 @@ struct mv_engine {
 	struct napi_struct napi;
 	struct mv_node *node;
 	int cpu;
+	bool polling;				/* in the NAPI poll: what is delivered may go through GRO */
+	bool ending;				/* in mv_engine_end(): nested ends leave their skbs to it */
 	u64 now;				/* ktime_get_ns() at the start of the batch */
 	u32 head, tail;				/* of the ring */
+	u32 ring_cells;
 	struct mv_input *ring;
 	struct mv_outs *outs;			/* output.c */
 	struct mv_queue *queue;			/* queue.c */
@@ -65,6 +70,7 @@ struct mv_engine {
 	struct sk_buff_head deliver;		/* inner packets, skb->dev set */
 	u8 *bounce;				/* a cell that does not lie in one piece */
 	u8 *scratch;				/* MV_ONION_SCRATCH, aligned to 64 */
+	call_single_data_t csd;			/* mv_engine_kick() */
 	struct mv_stats stats;
 };
 
@@ -102,12 +108,21 @@ enum mv_verdict {
 /* input.c */
 int mv_input_poll(struct napi_struct *napi, int budget);
 /*
- * Could this cell be taken by the poll: header opens, circuit held, not under pass? Fills @cell.
- * MV_UP also for link control, unknown circuits; *drop: it is ours but bad (count and drop).
+ * Could this cell be taken by the poll: header opens, circuit held, not under pass? Fills @cell, and
+ * counts nothing. MV_UP: no, either because nobody knows its link (->session NULL), or it is link
+ * control or of a circuit that is not held (->half NULL), or under pass. *drop: it is ours but bad.
  */
 enum mv_verdict mv_input_resolve(struct mv_engine *e, struct mv_cell *cell, bool *drop);
+/* A header opened: count with the link, tell the owner of the first one of a next session. */
+void mv_input_count(struct mv_engine *e, struct mv_cell *cell);
 /* Work on a resolved cell. MV_UP: only under pass. */
 enum mv_verdict mv_input_cell(struct mv_engine *e, struct mv_cell *cell);
+/*
+ * Class and window of the cell's half, before anything costly. False: *verdict is MV_DONE (counted),
+ * or, where @pass, MV_UP for a cell that the window refuses.
+ */
+bool mv_input_acceptable(struct mv_engine *e, struct mv_cell *cell, bool pass,
+			 enum mv_verdict *verdict);
 /* A window took the cell: link counters, pass cleared, session opened, address watched. */
 void mv_input_verified(struct mv_engine *e, struct mv_cell *cell);
 /* Tell the owner once when numbers or volume of @c are near their end. */
