@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between the kernels that the module is built for, 6.1 to 7.3, and nowhere else:
+ * the other files are written as for the newest.
+ */
+#ifndef MV_COMPAT_H
+#define MV_COMPAT_H
+
+#include <linux/version.h>
+#include <crypto/chacha.h>
+#include <net/gro.h>
+#include <net/sock.h>
+#include <net/udp_tunnel.h>
+
+/* ---- crypto ---- */
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#include <crypto/algapi.h>
+#else
+#include <crypto/utils.h>
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+struct chacha_state {
+	u32 x[16];
+};
+
+#define mv_chacha_init(state, key, iv) chacha_init((state)->x, key, iv)
+#define mv_chacha_crypt(state, dst, src, len) chacha_crypt((state)->x, dst, src, len, 20)
+#else
+#define mv_chacha_init(state, key, iv) chacha_init(state, key, iv)
+#define mv_chacha_crypt(state, dst, src, len) chacha_crypt(state, dst, src, len, 20)
+#endif
+
+/* ---- sockets ---- */
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#define mv_sk_uid(sk) ((sk)->sk_uid)
+#define mv_udp_xmit4(rt, sk, skb, src, dst, ttl, df, sport, dport) \
+	udp_tunnel_xmit_skb(rt, sk, skb, src, dst, 0, ttl, df, sport, dport, false, false)
+#define mv_udp_xmit6(dst, sk, skb, src, to, ttl, sport, dport) \
+	udp_tunnel6_xmit_skb(dst, sk, skb, NULL, src, to, 0, ttl, 0, sport, dport, false)
+#else
+#define mv_sk_uid(sk) sk_uid(sk)
+#define mv_udp_xmit4(rt, sk, skb, src, dst, ttl, df, sport, dport) \
+	udp_tunnel_xmit_skb(rt, sk, skb, src, dst, 0, ttl, df, sport, dport, false, false, 0)
+#define mv_udp_xmit6(dst, sk, skb, src, to, ttl, sport, dport) \
+	udp_tunnel6_xmit_skb(dst, sk, skb, NULL, src, to, 0, ttl, 0, sport, dport, false, 0)
+#endif
+
+/* They took a struct socket until 7.x. */
+#define mv_sock_or_socket(function, type, sk) \
+	__builtin_choose_expr(__builtin_types_compatible_p(typeof(&function), type), sk, (sk)->sk_socket)
+#define mv_setup_udp_tunnel_sock(net, sk, cfg) \
+	setup_udp_tunnel_sock(net, mv_sock_or_socket(setup_udp_tunnel_sock, \
+			      void (*)(struct net *, struct sock *, struct udp_tunnel_sock_cfg *), sk), cfg)
+#define mv_udp_tunnel_sock_release(sk) \
+	udp_tunnel_sock_release(mv_sock_or_socket(udp_tunnel_sock_release, void (*)(struct sock *), sk))
+
+/* Where in an skb in gro_receive the outer IP header is. */
+static inline int mv_gro_network_offset(const struct sk_buff *skb)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+	return skb_network_offset(skb);
+#else
+	return NAPI_GRO_CB(skb)->network_offset;
+#endif
+}
+
+#endif
