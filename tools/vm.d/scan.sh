@@ -35,6 +35,7 @@ tail_of_console() {
 	else
 		echo "the kernel said nothing"
 	fi >&2
+	[[ ! -s $state/qemu.log ]] || sed 's/^/  qemu: /' "$state/qemu.log" >&2
 }
 
 # judge: exits

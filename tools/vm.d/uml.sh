@@ -27,5 +27,5 @@ uml_boot() {
 		root=/dev/root rootfstype=hostfs rootflags=/ ro init="$state/root" \
 		"state=$state" "share=$share" "cwd=$PWD" \
 		"con0=$console0" con1=null,fd:5 con2=null,fd:1 con=null console=tty2 \
-		umid=vm uml_dir="$state/uml/" $common
+		umid=vm uml_dir="$state/uml/" $common loglevel=8
 }
