@@ -30,7 +30,7 @@ HARNESS ?= $(CACHE)/kselftest
 OPT ?= -O2 -g
 WARN := -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes \
 	-Wpointer-arith -Wvla -Wno-missing-field-initializers -Wno-sign-compare -Werror
-CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuserspace $(shell pkg-config --cflags $(PACKAGES))
+CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iinclude/uapi -Iuserspace $(shell pkg-config --cflags $(PACKAGES))
 CFLAGS += -std=gnu11 $(OPT) $(WARN) -fstack-protector-strong -fPIE -pthread $(SANFLAGS) -MMD -MP
 LDFLAGS += -pie -pthread -Wl,-z,relro,-z,now $(SANFLAGS)
 LDLIBS += $(shell pkg-config --libs $(PACKAGES))

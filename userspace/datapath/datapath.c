@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* In the order in which "auto" prefers them; it never takes one that needs a simulator. */
-static const struct datapath_impl *const impls[] = { &datapath_user, &datapath_fake };
+static const struct datapath_impl *const impls[] = { &datapath_kmod, &datapath_user, &datapath_fake };
 
 int datapath_open(struct datapath **dp, const char *name, const struct datapath_conf *conf,
 		  const struct datapath_ops *ops, void *arg)

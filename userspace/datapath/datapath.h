@@ -39,7 +39,10 @@ enum datapath_role {
 	DATAPATH_ROLE_EXIT,	/* the exit's device behind its terminus circuits */
 };
 
-/* A network device. @fds: TUN queues made by the helper (user datapath); they pass to the datapath. */
+/*
+ * A network device. @fds: TUN queues made by the helper (user datapath); they pass to the datapath.
+ * kmod: @name is that of a device of kind meshvpn, and @queues, @fds and @steering mean nothing.
+ */
 struct datapath_device {
 	u32 id;
 	char name[16];
@@ -268,15 +271,23 @@ struct datapath_conf {
 	u32 max_links, max_circuits;		/* 0: 4096, 65536 */
 	u32 queue_cells;			/* per-circuit queue limit, 0: 256 */
 	u64 volume_limit;			/* bytes after which DATAPATH_EV_COUNTER is raised; 0: none */
+	/*
+	 * kmod: a generic netlink socket that owns node @node of these sockets, made by who may; it is
+	 * the datapath's from now on, also after a failure. 0 or -1: the datapath makes its node itself.
+	 */
+	int netlink;
+	u32 node;
 };
 
 /* ---- calls ---- */
 
 /**
  * datapath_open - create a datapath
- * @name: "user", "fake", "auto"
+ * @name: "kmod", "user", "fake"; "auto": kmod where the module is loaded and works, else user
  *
- * Return: 0 or -ENOENT (name), -ENOMEM, -errno of socket set-up.
+ * Return: 0 or -ENOENT (name, or kmod: the module is not loaded), -EPROTONOSUPPORT (kmod: it is of
+ * another version), -EPERM (kmod: no node was given and CAP_NET_ADMIN is lacking), -ENOMEM, -errno
+ * of socket set-up.
  */
 int datapath_open(struct datapath **dp, const char *name, const struct datapath_conf *conf,
 		  const struct datapath_ops *ops, void *arg);

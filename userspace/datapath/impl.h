@@ -40,6 +40,6 @@ struct datapath_impl {
 	void (*tick)(struct datapath *dp);
 };
 
-extern const struct datapath_impl datapath_user, datapath_fake;
+extern const struct datapath_impl datapath_kmod, datapath_user, datapath_fake;
 
 #endif

@@ -66,14 +66,15 @@ int kmod_op_cmd(enum datapath_verb verb, enum datapath_object object);
 
 /*
  * The attributes of one op: what names the object, and what the verb takes; @fields: of a `set`.
- * Return: 0 or -EMSGSIZE (no room), -EINVAL (a count or kind out of range).
+ * Return: 0 or -EMSGSIZE (no room), -EINVAL (a count or kind out of range), -ENOSPC (too many prefixes).
  */
 int kmod_put_op(struct nl_msg *m, const struct datapath_op *op, u32 fields);
 /*
- * As many of @ops as fit, in order, as nested ops of a batch. Return: how many (0: not even the
- * first), or -EINVAL.
+ * @ops in order as the ops of a batch. Return: how many were put; if fewer than @count, *why says
+ * what is wrong with the next: -EINVAL, -ENOSPC (no room, more than KMOD_BATCH_OPS, too many
+ * prefixes).
  */
-int kmod_put_batch(struct nl_msg *m, const struct datapath_op *ops, u32 count);
+int kmod_put_batch(struct nl_msg *m, const struct datapath_op *ops, u32 count, int *why);
 /* Upper bound of the bytes of one op in a batch. */
 size_t kmod_op_room(const struct datapath_op *op);
 /* @fields: of a `set`; KMOD_ALL for `new` */
@@ -100,7 +101,7 @@ struct kmod_link_session_info {
 
 /* Each takes the answer's message; -EBADMSG: something is missing or of a wrong length. */
 int kmod_get_node(const struct nlmsghdr *h, struct kmod_node_info *info);
-int kmod_get_device(const struct nlmsghdr *h, struct datapath_device *device);
+int kmod_get_device(const struct nlmsghdr *h, struct datapath_device *device, u32 *ifindex);	/* 0: in another namespace */
 int kmod_get_link(const struct nlmsghdr *h, struct datapath_link_info *info);
 int kmod_get_link_session(const struct nlmsghdr *h, struct kmod_link_session_info *info);
 int kmod_get_session(const struct nlmsghdr *h, struct datapath_session *session);
@@ -108,9 +109,9 @@ int kmod_get_circuit(const struct nlmsghdr *h, struct datapath_circuit_info *inf
 /* Node that the message is about; 0: it does not say. */
 u32 kmod_get_node_id(const struct nlmsghdr *h);
 /*
- * An event; @event's data lies in the message. @lost: how many events the module could not deliver
- * so far.
+ * An event; @event's data lies in the message. @lost: how many the module could not deliver since
+ * the one before.
  */
-int kmod_get_event(const struct nlmsghdr *h, struct datapath_event *event, u64 *lost);
+int kmod_get_event(const struct nlmsghdr *h, struct datapath_event *event, u32 *lost);
 
 #endif
