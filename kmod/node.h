@@ -25,6 +25,7 @@
 #include "hash.h"
 #include "stats.h"
 
+struct mv_device;
 struct mv_engine;
 struct mv_socket;
 
@@ -51,6 +52,8 @@ struct mv_node {
 	struct net *net;			/* no reference: the pernet exit deletes the node */
 	u32 id;
 	u32 owner;				/* netlink port that gets the events, 0: none */
+	atomic_t events_lost;			/* since the last one that the owner got; any context */
+	u32 generation;				/* of the objects, for dumps: mv_netlink_changed() */
 	struct mv_hash links;			/* struct mv_link by id */
 	struct mv_hash exits;			/* struct mv_exit by id */
 	struct list_head devices;		/* struct mv_device.node_list */
@@ -63,6 +66,7 @@ void mv_node_exit(void);
 
 /**
  * mv_node_new - make a node
+ * @conf: id 0 takes the first free one, other fields with their defaults where 0
  * @owner: netlink port of the owner, 0: none
  *
  * Return: the node, with one reference that belongs to the namespace's list; ERR_PTR(-EEXIST,
@@ -80,6 +84,10 @@ void mv_node_del(struct mv_node *node);
 void mv_node_owner_gone(struct net *net, u32 portid);
 /* Erase all links, circuits, exit sessions; devices stay attached. Under node->lock. */
 void mv_node_flush(struct mv_node *node);
+/* Erase all of all nodes: the machine sleeps or was copied. May sleep. */
+void mv_node_flush_all(void);
+/* A device leaves its node, with its exit sessions. Under rtnl; takes node->lock. Never fails. */
+void mv_node_detach(struct mv_node *node, struct mv_device *d);
 /* New limits and rates. Under node->lock. */
 int mv_node_set(struct mv_node *node, const struct mv_node_conf *conf);
 
