@@ -48,9 +48,12 @@ int ctl_fail(const struct ctl *ctl, enum ctl_exit exit, const char *code, const 
 {
 	char message[1024];
 	va_list args;
+	int len = 0;
 
+	if (ctl->where)
+		len = snprintf(message, sizeof(message) / 2, "%.500s", ctl->where);
 	va_start(args, format);
-	vsnprintf(message, sizeof(message), format, args);
+	vsnprintf(message + len, sizeof(message) - (size_t)len, format, args);
 	va_end(args);
 	error_say(ctl, json_pack("{s:s, s:s, s:s*}", "code", code, "message", message, "hint", hint));
 	return exit;

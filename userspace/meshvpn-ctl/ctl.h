@@ -29,9 +29,13 @@ struct ctl {
 	bool timeout_given;
 	u64 timeout_ms;
 	bool json, pretty, stats, brief, secrets, color;
+	const char *where;		/* "FILE:12: " before an error; NULL: none */
 };
 
 /* ---- the table ---- */
+
+struct dev_batch;
+struct dev_op;
 
 struct arg {
 	const char *name;
@@ -52,13 +56,16 @@ struct verb {
 	int (*run)(const struct ctl *ctl, const struct verb *verb, json_t *args);
 	u64 timeout_ms;			/* unless --timeout says another; 0: CTL_CALL_MS */
 	bool secrets;			/* the method knows "secrets" */
+	const struct verb *verbs;	/* it is an object of its own: "dev link add" */
+	/* a change of the kernel's tables, alone or as a line of a batch (dev.h) */
+	int (*change)(struct dev_batch *batch, const json_t *args, struct dev_op *op);
 };
 
 #define CTL_CALL_MS 10000
 
 struct object {
 	const char *name, *summary;
-	const struct verb *verbs;	/* ends without name and run and method; the first is the default */
+	const struct verb *verbs;	/* ends where verb_is_end(); the first is the default */
 };
 
 extern const struct object ctl_objects[];
@@ -67,7 +74,15 @@ extern const struct verb status_verbs[], up_verbs[], down_verbs[], circuit_verbs
 
 static inline bool verb_is_end(const struct verb *v)
 {
-	return !v->method && !v->run;
+	return !v->method && !v->run && !v->verbs;
+}
+
+#define OBJECT_NAME 40
+/* The object that a verb with verbs of its own is; @name: room for what it is called. */
+static inline struct object object_inner(const struct object *o, const struct verb *v, char name[OBJECT_NAME])
+{
+	snprintf(name, OBJECT_NAME, "%s %s", o->name, v->name);
+	return (struct object){ name, v->summary, v->verbs };
 }
 
 /* Those that abbreviate to @word; NULL: none or, with @ambiguous set, several. */

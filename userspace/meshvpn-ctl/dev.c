@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * dev: devices, datapath, and why what was dropped was dropped.
+ * dev: devices, datapath, and why what was dropped was dropped; by word of the daemon, or of the
+ * kernel module where no daemon runs or the kernel's view is wanted. The module's tables are changed
+ * by the verbs of the other dev_*.c.
  */
-#include "ctl.h"
+#include "dev.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,8 +104,59 @@ static void dev_render(const struct ctl *ctl, const json_t *r)
 	counters_part(ctl, "IO", js(r, "io"), true);
 }
 
+/* Does the daemon answer? Says nothing. */
+static bool daemon_runs(const struct ctl *ctl)
+{
+	struct control_peer *peer;
+	int ret = control_connect(&peer, ctl->socket);
+
+	if (!ret)
+		control_disconnect(peer);
+	return ret != -ENOENT && ret != -ECONNREFUSED;
+}
+
+/* The daemon, if it runs, unless a device or node is named: those are the kernel's. */
+static int show_run(const struct ctl *ctl, const struct verb *verb, json_t *args)
+{
+	const char *device = js_has(args, "dev") ? js_text(args, "dev") : NULL;
+	struct kmod_conn *conn;
+	u32 node = 0;
+	int ret;
+
+	if (!dev_u32(ctl, args, "node", UINT32_MAX, &node))
+		return CTL_USAGE;
+	/* without either, what is missing is the daemon */
+	if (!device && !js_has(args, "node") && (daemon_runs(ctl) || !dev_node_count()))
+		return ctl_run(ctl, verb, args);
+	ret = dev_open(ctl, &conn);
+	if (ret)
+		return ret;
+	ret = dev_show_kernel(ctl, conn, node, device);
+	kmod_conn_close(conn);
+	return ret;
+}
+
+static const struct arg show_args[] = {
+	{ "dev", 's', .positional = true, .local = true, .value = "DEV", .help = "the kernel's view of the node with this device" },
+	{ "node", 'i', .local = true, .value = "N", .help = "the kernel's view of this node" },
+	{ 0 },
+};
+
 const struct verb dev_verbs[] = {
-	{ "show", "devices, datapath, traffic, drops by cause; -s: the engines' counters too", NULL, "dev.show", dev_render },
+	{ "show", "devices, datapath, traffic, drops by cause; -s: the engines' counters too", show_args, "dev.show", dev_render,
+	  show_run },
+	{ "node", "sockets of the kernel module, and all behind them", .verbs = dev_node_verbs },
+	{ "attach", "make a network device the inner side of a node", dev_attach_args, .run = dev_change_run,
+	  .change = dev_attach },
+	{ "detach", "with its sessions", dev_detach_args, .run = dev_change_run, .change = dev_detach },
+	{ "link", "neighbours", .verbs = dev_link_verbs },
+	{ "link-session", "keys, ids and addresses of links", .verbs = dev_link_session_verbs },
+	{ "session", "inner addresses of a device and their circuits", .verbs = dev_session_verbs },
+	{ "circuit", "circuits of relays and of both ends", .verbs = dev_circuit_verbs },
+	{ "selector", "destinations that choose a session", .verbs = dev_selector_verbs },
+	{ "batch", "changes from a file, all or nothing", dev_batch_args, .run = dev_batch_run },
+	{ "monitor", "make a node that goes with this command, and show its events; --timeout: for so long", dev_node_add_args,
+	  .run = dev_monitor_run },
 	{ 0 },
 };
 

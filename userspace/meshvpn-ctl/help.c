@@ -39,43 +39,56 @@ static void args_print(const struct verb *v)
 	}
 }
 
+/* "show|add|del" */
+static void verbs_text(const struct verb *v, char *text, size_t room)
+{
+	size_t len = 0;
+
+	*text = 0;
+	for (; v->name && len < room; v++)
+		len += (size_t)snprintf(text + len, room - len, "%s%s", len ? "|" : "", v->name);
+}
+
+static void verb_print(const struct object *object, const struct verb *v)
+{
+	char left[60], verbs[80];
+	const struct arg *a;
+
+	printf("meshvpn-ctl %s", object->name);
+	if (v->name)
+		printf(v == object->verbs ? " [%s]" : " %s", v->name);
+	if (v->verbs) {
+		verbs_text(v->verbs, verbs, sizeof(verbs));
+		printf(" %s", verbs);
+	}
+	args_print(v);
+	printf("\n    %s\n", v->summary);
+	for (a = v->args; a && a->name; a++) {
+		snprintf(left, sizeof(left), "%s%s%s%s", a->type == 'b' ? "--" : "", a->name, a->type == 'b' ? "" : " ",
+			 a->type == 'b' ? "" : a->value);
+		printf("      %-22s %s\n", left, a->help);
+	}
+}
+
 void help_object(const struct object *object, const struct verb *only)
 {
 	const struct verb *v;
-	const struct arg *a;
-	char left[60];
 
-	for (v = object->verbs; !verb_is_end(v); v++) {
-		if (only && v != only)
-			continue;
-		printf("meshvpn-ctl %s", object->name);
-		if (v->name)
-			printf(v == object->verbs ? " [%s]" : " %s", v->name);
-		args_print(v);
-		printf("\n    %s\n", v->summary);
-		for (a = v->args; a && a->name; a++) {
-			snprintf(left, sizeof(left), "%s%s%s%s", a->type == 'b' ? "--" : "", a->name, a->type == 'b' ? "" : " ",
-				 a->type == 'b' ? "" : a->value);
-			printf("      %-18s %s\n", left, a->help);
-		}
-	}
+	for (v = object->verbs; !verb_is_end(v); v++)
+		if (!only || v == only)
+			verb_print(object, v);
 }
 
 void help_all(FILE *f)
 {
 	const struct object *o;
-	const struct verb *v;
+	char verbs[160];
 
 	fprintf(f, "usage: meshvpn-ctl [OPTIONS] OBJECT [VERB] [ARGS]      (names may be abbreviated)\n\n");
 	for (o = ctl_objects; o->name; o++) {
-		char verbs[80] = "";
-
-		for (v = o->verbs; v->name; v++) {
-			size_t len = strlen(verbs);
-
-			snprintf(verbs + len, sizeof(verbs) - len, "%s%s", len ? "|" : "", v->name);
-		}
-		fprintf(f, "  %-11s %-26s %s\n", o->name, verbs, o->summary);
+		verbs_text(o->verbs, verbs, sizeof(verbs));
+		fprintf(f, "  %-11s %-26s %s%s\n", o->name, verbs, strlen(verbs) > 26 ? "\n                                         " : "",
+			o->summary);
 	}
 	fprintf(f, "\nmeshvpn-ctl OBJECT help, meshvpn-ctl OBJECT VERB help\n\n%s%s", options, exits);
 }
@@ -116,10 +129,31 @@ static void words_of_args(const struct ctl *ctl, const struct verb *v)
 	}
 }
 
+static int complete_verb(const struct ctl *ctl, const struct object *o, int argc, char **argv)
+{
+	const struct verb *v;
+	char name[OBJECT_NAME];
+	struct object inner;
+	bool ambiguous;
+
+	if (!argc) {
+		for (v = o->verbs; v->name; v++)
+			printf("%s\n", v->name);
+		printf("help\n");
+	}
+	v = o->verbs->name ? argc ? verb_find(o, argv[0], &ambiguous) : NULL : o->verbs;
+	if (v && v->verbs) {
+		inner = object_inner(o, v, name);
+		return complete_verb(ctl, &inner, argc - 1, argv + 1);
+	}
+	if (v)
+		words_of_args(ctl, v);
+	return CTL_OK;
+}
+
 int complete(const struct ctl *ctl, int argc, char **argv)
 {
 	const struct object *o;
-	const struct verb *v;
 	bool ambiguous;
 
 	if (!argc) {
@@ -129,15 +163,5 @@ int complete(const struct ctl *ctl, int argc, char **argv)
 		return CTL_OK;
 	}
 	o = object_find(argv[0], &ambiguous);
-	if (!o)
-		return CTL_OK;
-	if (argc == 1) {
-		for (v = o->verbs; v->name; v++)
-			printf("%s\n", v->name);
-		printf("help\n");
-	}
-	v = o->verbs->name ? argc > 1 ? verb_find(o, argv[1], &ambiguous) : NULL : o->verbs;
-	if (v)
-		words_of_args(ctl, v);
-	return CTL_OK;
+	return o ? complete_verb(ctl, o, argc - 1, argv + 1) : CTL_OK;
 }

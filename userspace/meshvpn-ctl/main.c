@@ -25,7 +25,7 @@ const struct object ctl_objects[] = {
 	{ "descriptor", "signed descriptions of relays", descriptor_verbs },
 	{ "key", "this node's keys", key_verbs },
 	{ "config", "the configuration", config_verbs },
-	{ "dev", "device, datapath, drops", dev_verbs },
+	{ "dev", "devices, datapath, drops; nodes, links, circuits of the kernel module", dev_verbs },
 	{ "stats", "every counter", stats_verbs },
 	{ "monitor", "events as they happen", monitor_verbs },
 	{ 0 },
@@ -196,8 +196,9 @@ static bool is_help(const char *word)
 static int object_run(const struct ctl *ctl, const struct object *o, int argc, char **argv)
 {
 	const struct verb *v = o->verbs;
+	char hint[64], name[OBJECT_NAME];
+	struct object inner;
 	bool ambiguous;
-	char hint[64];
 	json_t *args;
 	int ret;
 
@@ -213,6 +214,10 @@ static int object_run(const struct ctl *ctl, const struct object *o, int argc, c
 					ambiguous ? "stands for several verbs" : "there is no such verb");
 		argc--;
 		argv++;
+	}
+	if (v->verbs) {
+		inner = object_inner(o, v, name);
+		return object_run(ctl, &inner, argc, argv);
 	}
 	if (argc && is_help(argv[argc - 1])) {
 		help_object(o, v);

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dev: changes of the kernel's tables, alone as a command of their own or as lines of a file that
+ * are done all or not at all.
+ */
+#include "dev.h"
+
+#include <linux/meshvpn.h>
+#include <netlink/attr.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLACK 256		/* of a batch's own attributes, and of each op */
+
+static void op_free(struct dev_op *o)
+{
+	free(o->prefixes);
+	sodium_memzero(o, sizeof(*o));
+	free(o);
+}
+
+void dev_batch_free(struct dev_batch *b)
+{
+	u32 i;
+
+	for (i = 0; i < b->count; i++)
+		op_free(b->ops[i]);
+	free(b->ops);
+}
+
+/* The union's member is what datapath_op points to, whichever it is. */
+static void op_point(struct dev_op *o)
+{
+	switch (o->op.object) {
+	case DATAPATH_OBJ_DEVICE: o->op.device = &o->device; break;
+	case DATAPATH_OBJ_LINK: o->op.link = &o->link; break;
+	case DATAPATH_OBJ_LINK_SESSION: o->op.link_session = &o->link_session; break;
+	case DATAPATH_OBJ_SESSION: o->op.session = &o->session; break;
+	case DATAPATH_OBJ_CIRCUIT: o->op.circuit = &o->circuit; break;
+	case DATAPATH_OBJ_SELECTOR: o->op.selector = &o->selector; break;
+	}
+}
+
+int dev_batch_add(struct dev_batch *b, const struct verb *verb, const json_t *args)
+{
+	struct dev_op *o = calloc(1, sizeof(*o));
+	int ret;
+
+	if (b->count == b->room) {
+		b->room = b->room ? 2 * b->room : 16;
+		b->ops = realloc(b->ops, b->room * sizeof(*b->ops));
+	}
+	if (!o || !b->ops)
+		abort();
+	ret = verb->change(b, args, o);
+	if (!ret && o->op.verb == DATAPATH_SET && !o->fields && o->op.object != DATAPATH_OBJ_SELECTOR)
+		ret = ctl_fail(b->ctl, CTL_USAGE, "usage", NULL, "%s: nothing to change", o->what);
+	if (ret) {
+		op_free(o);
+		return ret;
+	}
+	op_point(o);
+	b->ops[b->count++] = o;
+	return CTL_OK;
+}
+
+/* ---- sending ---- */
+
+static int send_one(struct dev_batch *b)
+{
+	struct dev_op *o = b->ops[0];
+	struct nl_msg *m = kmod_request(kmod_conn_family(b->conn), (u8)kmod_op_cmd(o->op.verb, o->op.object), 0, b->node,
+					kmod_op_room(&o->op) + SLACK);
+	int ret = m ? kmod_put_op(m, &o->op, o->fields) : -ENOMEM;
+
+	if (ret)
+		kmod_request_free(m);
+	else
+		ret = kmod_call(b->conn, m, NULL, NULL, NULL);
+	return ret ? dev_failed(b->ctl, b->conn, ret, o->what) : CTL_OK;
+}
+
+/* A set in a batch changes its fields only, as alone. */
+static int op_put(struct nl_msg *m, const struct dev_op *o)
+{
+	struct nlattr *nest;
+	int ret;
+
+	if (o->op.object == DATAPATH_OBJ_SELECTOR) {
+		kmod_put_batch(m, &o->op, 1, &ret);
+		return ret;
+	}
+	nest = nla_nest_start(m, MESHVPN_A_OP | NLA_F_NESTED);
+	if (!nest || nla_put_u32(m, MESHVPN_A_OP_VERB, o->op.verb))
+		return -EMSGSIZE;
+	ret = kmod_put_op(m, &o->op, o->fields);
+	return ret ? ret : nla_nest_end_keep_empty(m, nest) ? -EMSGSIZE : 0;
+}
+
+static int send_batch(struct dev_batch *b)
+{
+	size_t room = SLACK;
+	u32 i, failed = 0;
+	struct nl_msg *m;
+	int ret = 0;
+
+	for (i = 0; i < b->count; i++)
+		room += kmod_op_room(&b->ops[i]->op) + SLACK;
+	m = kmod_request(kmod_conn_family(b->conn), MESHVPN_CMD_BATCH, 0, b->node, room);
+	if (!m)
+		return dev_failed(b->ctl, b->conn, -ENOMEM, "batch");
+	for (i = 0; !ret && i < b->count; i++) {
+		failed = i;
+		ret = op_put(m, b->ops[i]);
+	}
+	if (ret)
+		kmod_request_free(m);
+	else
+		ret = kmod_call(b->conn, m, NULL, NULL, &failed);
+	if (!ret)
+		return CTL_OK;
+	return dev_failed(b->ctl, b->conn, ret, failed < b->count ? b->ops[failed]->what : "batch");
+}
+
+int dev_batch_send(struct dev_batch *b)
+{
+	return b->count == 1 ? send_one(b) : send_batch(b);
+}
+
+int dev_change_run(const struct ctl *ctl, const struct verb *verb, json_t *args)
+{
+	struct dev_batch b = { .ctl = ctl };
+	int ret = dev_open(ctl, &b.conn);
+
+	if (ret)
+		return ret;
+	ret = dev_node(ctl, b.conn, args, &b.node);
+	if (!ret)
+		ret = dev_batch_add(&b, verb, args);
+	if (!ret)
+		ret = dev_batch_send(&b);
+	dev_batch_free(&b);
+	kmod_conn_close(b.conn);
+	return ret;
+}
