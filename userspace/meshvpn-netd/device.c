@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* TUN devices of the user datapath: multi-queue, with virtio-net headers and offloads. */
+/*
+ * Devices: TUN for the user datapath (multi-queue, with virtio-net headers and offloads), and those
+ * of the kernel module.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -83,9 +86,12 @@ static int bring_up(struct device *d, u32 mtu)
 			log_warn("device", "cannot turn off link-local addresses on %s", d->name);
 		close(fd);
 	}
-	ret = rtnl_link_up(d->ifindex, mtu, DEVICE_QUEUE_LEN);
+	/* the kernel's device sends at once or not at all: nothing waits in it */
+	ret = rtnl_link_up(d->ifindex, mtu, d->kernel ? 0 : DEVICE_QUEUE_LEN);
 	if (ret)
 		return complain(ret, "cannot bring %s up with MTU %u", d->name, mtu);
+	if (d->kernel)
+		return 0;
 	/* not every kernel has it; the short queue alone does for a while */
 	rtnl_qdisc_fq_codel(d->ifindex);
 	return 0;
@@ -111,16 +117,16 @@ static int steer(const char *name, enum netd_steering steering, int queue, int *
 	return 0;
 }
 
-int device_make(const char *name, u32 mtu, u32 queues, enum netd_steering steering, int *fds, u32 *ifindex)
+/* Checked, with its journal open, and not in the list yet. */
+static int device_begin(struct device **to, const char *name, u32 mtu)
 {
 	struct device *d;
-	u32 i;
 	int ret = device_name_check(name);
 
 	if (ret)
 		return ret;
-	if (!queues || queues > NETD_QUEUES_MAX || mtu < 1280 || mtu > 65535)
-		return complain(-EINVAL, "device %s: 1 to %d queues, MTU 1280 to 65535", name, NETD_QUEUES_MAX);
+	if (mtu < 1280 || mtu > 65535)
+		return complain(-EINVAL, "device %s: MTU 1280 to 65535", name);
 	if (device_find(name) || if_nametoindex(name))
 		return complain(-EEXIST, "device %s exists already: choose another name or remove it", name);
 	d = calloc(1, sizeof(*d));
@@ -129,8 +135,25 @@ int device_make(const char *name, u32 mtu, u32 queues, enum netd_steering steeri
 	snprintf(d->name, sizeof(d->name), "%s", name);
 	list_init(&d->sysctls);
 	d->journal = ret = journal_open(name);
-	if (ret < 0)
-		goto free_device;
+	if (ret < 0) {
+		free(d);
+		return ret;
+	}
+	*to = d;
+	return 0;
+}
+
+int device_make(const char *name, u32 mtu, u32 queues, enum netd_steering steering, int *fds, u32 *ifindex)
+{
+	struct device *d;
+	u32 i;
+	int ret;
+
+	if (!queues || queues > NETD_QUEUES_MAX)
+		return complain(-EINVAL, "device: 1 to %d queues", NETD_QUEUES_MAX);
+	ret = device_begin(&d, name, mtu);
+	if (ret)
+		return ret;
 	for (i = 0; i < queues; i++) {
 		ret = fds[i] = queue_open(name, queues);
 		if (ret < 0)
@@ -148,17 +171,50 @@ int device_make(const char *name, u32 mtu, u32 queues, enum netd_steering steeri
 close_queues:
 	close_all(fds, i);
 	journal_close(d);
-free_device:
 	free(d);
 	return ret;
 }
 
-/* The device itself goes with the daemon's last descriptor. */
+int device_make_kernel(const char *name, u32 mtu, u32 id, u32 *ifindex)
+{
+	struct device *d;
+	int ret;
+
+	if (!kernel_opened())
+		return complain(-EINVAL, "there is no node of the kernel module for device %s", name);
+	ret = device_begin(&d, name, mtu);
+	if (ret)
+		return ret;
+	d->kernel = true;
+	journal_note(d->journal, "link", name, "-");
+	ret = rtnl_link_new(name, NETD_KERNEL_KIND);
+	if (ret) {
+		complain(ret, "cannot make device %s of kind " NETD_KERNEL_KIND ": %s", name, strerror(-ret));
+	} else {
+		d->ifindex = *ifindex = if_nametoindex(name);
+		ret = kernel_attach(name, id, scope_role(name), mtu);
+		if (!ret)
+			ret = bring_up(d, mtu);
+		if (ret)
+			rtnl_link_del(name, NETD_KERNEL_KIND);
+	}
+	if (ret) {
+		journal_close(d);
+		free(d);
+		return ret;
+	}
+	list_add_tail(&d->list, &devices);
+	return 0;
+}
+
+/* A TUN goes with the daemon's last descriptor, a device of the kernel module only if it is told to. */
 static void device_undo(struct device *d)
 {
 	exit_del(d);
 	guard_del(d);
 	routing_del(d);
+	if (d->kernel)
+		rtnl_link_del(d->name, NETD_KERNEL_KIND);
 	journal_close(d);
 	list_del(&d->list);
 	free(d);

@@ -95,6 +95,8 @@ static void replay_lines(char *text)
 				put_back(a, b);
 			else if (!strcmp(line, "nft"))
 				nft_table_delete(a);
+			else if (!strcmp(line, "link") && !device_name_check(a))
+				rtnl_link_del(a, NETD_KERNEL_KIND);
 			else if (!strcmp(line, "table"))
 				rtnl_rules_flush((u32)strtoul(a, NULL, 10));
 		}

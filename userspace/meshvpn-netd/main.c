@@ -20,9 +20,13 @@
 #include "netd_internal.h"
 
 struct result {
-	u32 ifindex, count;
+	u32 ifindex, count, node;
 	int fds[NETD_FDS_MAX];
 };
+
+/* Descriptors that came with the request; they are closed after it. */
+static int came[NETD_FDS_MAX];
+static u32 came_count;
 
 static int do_cleanup(const struct netd_request *q, struct result *r)
 {
@@ -39,9 +43,13 @@ static int do_sockets(const struct netd_request *q, struct result *r)
 
 static int do_device_new(const struct netd_request *q, struct result *r)
 {
-	int ret = device_make(q->device.name, q->device.mtu, q->device.queues, q->device.steering, r->fds,
-			      &r->ifindex);
+	int ret;
 
+	if (q->device.kind == NETD_KIND_KERNEL)
+		return device_make_kernel(q->device.name, q->device.mtu, q->device.id, &r->ifindex);
+	if (q->device.kind != NETD_KIND_TUN)
+		return complain(-EINVAL, "bad kind of device");
+	ret = device_make(q->device.name, q->device.mtu, q->device.queues, q->device.steering, r->fds, &r->ifindex);
 	if (!ret)
 		r->count = q->device.queues + (r->fds[q->device.queues] >= 0);
 	return ret;
@@ -60,6 +68,14 @@ static int do_device_del(const struct netd_request *q, struct result *r)
 static int do_device_guard(const struct netd_request *q, struct result *r)
 {
 	return name_ends(q->device.name) ? guard_set(q->device.name) : -EINVAL;
+}
+
+static int do_kernel_open(const struct netd_request *q, struct result *r)
+{
+	int ret = kernel_open(came, came_count, &r->fds[0], &r->node);
+
+	r->count = !ret;
+	return ret;
 }
 
 static int do_address_add(const struct netd_request *q, struct result *r)
@@ -125,6 +141,7 @@ static const struct verb verbs[NETD_VERBS] = {
 	[NETD_EXIT_SET] = VERB(do_exit_set, EXIT, exit.device),
 	[NETD_EXIT_DEL] = VERB(do_exit_del, EXIT, exit.device),
 	[NETD_FLOWS_FLUSH] = { do_flows_flush, EXIT },
+	[NETD_KERNEL_OPEN] = { do_kernel_open },
 };
 
 static int handle(const struct netd_request *q, size_t len, struct result *r)
@@ -146,16 +163,18 @@ static bool serve(int fd)
 	struct netd_request q;
 	struct netd_answer a = { 0 };
 	struct result r = { 0 };
-	int stray[NETD_FDS_MAX], n;
-	u32 count = 0, i;
+	u32 i;
+	int n;
 
-	n = netd_receive(fd, &q, sizeof(q), stray, &count);
-	for (i = 0; i < count; i++)
-		close(stray[i]);
+	came_count = 0;
+	n = netd_receive(fd, &q, sizeof(q), came, &came_count);
+	a.error = n > 0 ? handle(&q, n, &r) : 0;
+	for (i = 0; i < came_count; i++)
+		close(came[i]);
 	if (n <= 0)
 		return false;
-	a.error = handle(&q, n, &r);
 	a.ifindex = r.ifindex;
+	a.node = r.node;
 	a.fds = a.error ? 0 : r.count;
 	snprintf(a.text, sizeof(a.text), "%s", complaint());
 	n = netd_send(fd, &a, sizeof(a), r.fds, a.fds);

@@ -14,6 +14,8 @@
 /* Routing protocol number that marks our rules and routes (rtnetlink(7), above RTPROT_STATIC). */
 #define NETD_PROTOCOL 109
 #define NETD_ADDRESSES_MAX 64
+/* rtnetlink's kind of the kernel module's devices */
+#define NETD_KERNEL_KIND "meshvpn"
 
 /* One device that this helper made, and all that hangs on it. */
 struct device {
@@ -23,6 +25,7 @@ struct device {
 	int journal;			/* locked file with what must be put back after a crash */
 	struct netd_routing routing;
 	bool routed, exits, guarded;
+	bool kernel;			/* of the kernel module; else a TUN, which goes with its queues */
 	u32 addresses;
 	struct netd_address address[NETD_ADDRESSES_MAX];
 	struct list sysctls;		/* struct sysctl, last changed first */
@@ -41,6 +44,8 @@ enum scope_option {
 int scope_option(int option, const char *value);
 /* May @roles (any of them, 0: everybody) have this for the device @name, NULL: for no device? 0 or -EPERM. */
 int scope_check(u32 roles, const char *name);
+/* SCOPE_ROLE_EXIT if it is the exit's device, else SCOPE_ROLE_CLIENT; scope_check() has looked before. */
+u32 scope_role(const char *name);
 bool scope_inner(u8 family, const u8 *addr);
 bool scope_routing(const struct netd_routing *r);
 bool scope_pools(const struct netd_exit *e);
@@ -49,16 +54,30 @@ bool scope_pools(const struct netd_exit *e);
 int device_name_check(const char *name);
 struct device *device_find(const char *name);
 int device_make(const char *name, u32 mtu, u32 queues, enum netd_steering steering, int *fds, u32 *ifindex);
+/* A device of the kernel module, which becomes device @id of our node. */
+int device_make_kernel(const char *name, u32 mtu, u32 id, u32 *ifindex);
 int device_drop(const char *name);
 void devices_undo(void);
 
 /* steering.c: by source or destination address; descriptor of the map, or -errno */
 int steering_attach(int queue, bool source);
 
+/*
+ * kernel.c: the node of the kernel module. open: a node around @sockets, at most one, and the
+ * socket that owns it; attach: a network device becomes device @id of it.
+ */
+int kernel_open(const int *sockets, u32 count, int *owner, u32 *node);
+int kernel_attach(const char *name, u32 id, u32 role, u32 mtu);
+bool kernel_opened(void);
+
 /* rtnl.c: rtnetlink requests; 0 or -errno */
 struct nl_msg;
 int rtnl_open(void);
+/* @queue_len: 0: as it is */
 int rtnl_link_up(u32 ifindex, u32 mtu, u32 queue_len);
+int rtnl_link_new(const char *name, const char *kind);
+/* Deletes the device only if it is of this kind. -ENOENT: there is none. */
+int rtnl_link_del(const char *name, const char *kind);
 int rtnl_address(bool add, u32 ifindex, const struct netd_address *a);
 int rtnl_qdisc_fq_codel(u32 ifindex);
 struct rtnl_route {

@@ -72,8 +72,68 @@ int rtnl_link_up(u32 ifindex, u32 mtu, u32 queue_len)
 	if (!m)
 		return -ENOMEM;
 	nla_put_u32(m, IFLA_MTU, mtu);
-	nla_put_u32(m, IFLA_TXQLEN, queue_len);
+	if (queue_len)
+		nla_put_u32(m, IFLA_TXQLEN, queue_len);
 	return ask(m);
+}
+
+int rtnl_link_new(const char *name, const char *kind)
+{
+	struct ifinfomsg ifi = { 0 };
+	struct nl_msg *m = message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifi, sizeof(ifi));
+	struct nlattr *info;
+
+	if (!m)
+		return -ENOMEM;
+	nla_put_string(m, IFLA_IFNAME, name);
+	info = nla_nest_start(m, IFLA_LINKINFO);
+	if (info) {
+		nla_put_string(m, IFLA_INFO_KIND, kind);
+		nla_nest_end(m, info);
+	}
+	return ask(m);
+}
+
+struct kind {
+	const char *wanted;
+	bool is;
+};
+
+static int compare_kind(struct nl_msg *msg, void *arg)
+{
+	struct nlattr *info = nlmsg_find_attr(nlmsg_hdr(msg), sizeof(struct ifinfomsg), IFLA_LINKINFO);
+	struct nlattr *name = info ? nla_find(nla_data(info), nla_len(info), IFLA_INFO_KIND) : NULL;
+	struct kind *k = arg;
+
+	k->is = name && !nla_strcmp(name, k->wanted);
+	return NL_OK;
+}
+
+static bool is_kind(u32 ifindex, const char *wanted)
+{
+	struct ifinfomsg ifi = { .ifi_index = (int)ifindex };
+	struct kind k = { wanted, false };
+	struct nl_sock *s = nl_socket_alloc();
+
+	if (!s || nl_connect(s, NETLINK_ROUTE)) {
+		nl_socket_free(s);
+		return false;
+	}
+	nl_socket_disable_auto_ack(s);
+	nl_socket_modify_cb(s, NL_CB_VALID, NL_CB_CUSTOM, compare_kind, &k);
+	if (nl_send_simple(s, RTM_GETLINK, 0, &ifi, sizeof(ifi)) >= 0)
+		nl_recvmsgs_default(s);
+	nl_socket_free(s);
+	return k.is;
+}
+
+int rtnl_link_del(const char *name, const char *kind)
+{
+	struct ifinfomsg ifi = { .ifi_index = (int)if_nametoindex(name) };
+
+	if (!ifi.ifi_index || !is_kind((u32)ifi.ifi_index, kind))
+		return -ENOENT;
+	return ask(message(RTM_DELLINK, 0, &ifi, sizeof(ifi)));
 }
 
 int rtnl_address(bool add, u32 ifindex, const struct netd_address *a)

@@ -85,6 +85,11 @@ int scope_check(u32 roles, const char *name)
 	return complain(-EPERM, "the helper was not started for that device in that role");
 }
 
+u32 scope_role(const char *name)
+{
+	return strncmp(name, scope.exit, IFNAMSIZ) ? SCOPE_ROLE_CLIENT : SCOPE_ROLE_EXIT;
+}
+
 static bool inside(const u8 *addr, const u8 *net, u8 bits)
 {
 	u8 mask = (u8)(0xff00 >> bits % 8);

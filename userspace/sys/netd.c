@@ -93,14 +93,18 @@ static int fail(struct netd *netd, int error, const char *what)
 	return error;
 }
 
-/* One request and its answer; @fds: room for NETD_FDS_MAX, or NULL if none are expected. */
-static int call(struct netd *netd, struct netd_request *q, struct netd_answer *a, int *fds)
+/*
+ * One request and its answer; @give, @given: descriptors that go with it; @fds: room for
+ * NETD_FDS_MAX that come, or NULL if none are expected.
+ */
+static int call_with(struct netd *netd, struct netd_request *q, const int *give, u32 given, struct netd_answer *a,
+		     int *fds)
 {
 	int got[NETD_FDS_MAX], n;
 	u32 count = 0, i;
 
 	q->version = NETD_VERSION;
-	n = netd_send(netd->fd, q, sizeof(*q), NULL, 0);
+	n = netd_send(netd->fd, q, sizeof(*q), give, given);
 	if (n >= 0)
 		n = netd_receive(netd->fd, a, sizeof(*a), got, &count);
 	if (n >= 0 && n != sizeof(*a))
@@ -118,6 +122,11 @@ static int call(struct netd *netd, struct netd_request *q, struct netd_answer *a
 	a->text[sizeof(a->text) - 1] = 0;
 	memcpy(netd->error, a->text, sizeof(netd->error));
 	return a->error;
+}
+
+static int call(struct netd *netd, struct netd_request *q, struct netd_answer *a, int *fds)
+{
+	return call_with(netd, q, NULL, 0, a, fds);
 }
 
 /* In the build folder the helper lies beside the daemon, installed in libexec beside its folder. */
@@ -303,6 +312,39 @@ int netd_device_new(struct netd *netd, const char *name, u32 mtu, u32 queues, en
 	if (ifindex)
 		*ifindex = a.ifindex;
 	return 0;
+}
+
+int netd_kernel_open(struct netd *netd, const int *sockets, u32 lanes, int *fd, u32 *node)
+{
+	struct netd_request q = { .verb = NETD_KERNEL_OPEN };
+	struct netd_answer a;
+	int got[NETD_FDS_MAX], ret;
+
+	if (!lanes || lanes > NETD_QUEUES_MAX)
+		return -EINVAL;
+	ret = call_with(netd, &q, sockets, lanes, &a, got);
+	if (ret)
+		return ret;
+	if (a.fds != 1)
+		return -EPROTO;
+	*fd = got[0];
+	*node = a.node;
+	return 0;
+}
+
+int netd_kernel_device(struct netd *netd, const char *name, u32 mtu, u32 id, u32 *ifindex)
+{
+	struct netd_request q = {
+		.verb = NETD_DEVICE_NEW, .device = { .mtu = mtu, .kind = NETD_KIND_KERNEL, .id = id },
+	};
+	struct netd_answer a;
+	int ret;
+
+	set_name(q.device.name, name);
+	ret = call(netd, &q, &a, NULL);
+	if (!ret && ifindex)
+		*ifindex = a.ifindex;
+	return ret;
 }
 
 int netd_device_del(struct netd *netd, const char *name)

@@ -120,6 +120,16 @@ enum netd_steering {
  */
 int netd_device_new(struct netd *netd, const char *name, u32 mtu, u32 queues, enum netd_steering steering,
 		    int *fds, int *map, u32 *ifindex);
+/*
+ * A node of the kernel module (Documentation/datapath.rst) around @sockets, @lanes of them, which
+ * stay the caller's. @fd: the netlink socket that owns it: what belongs to the node is changed
+ * through it without privilege, and the node goes when it is closed. One in the helper's life.
+ * -ENOENT: the module is not loaded.
+ */
+int netd_kernel_open(struct netd *netd, const int *sockets, u32 lanes, int *fd, u32 *node);
+/* A device of that node, up, with @mtu, known to the node as device @id in the role of its name. */
+int netd_kernel_device(struct netd *netd, const char *name, u32 mtu, u32 id, u32 *ifindex);
+
 int netd_device_del(struct netd *netd, const char *name);
 /* Let in through the device only what belongs to flows that this host began (nftables). */
 int netd_device_guard(struct netd *netd, const char *name);

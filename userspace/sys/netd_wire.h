@@ -9,7 +9,12 @@
 
 #include "netd.h"
 
-#define NETD_VERSION 2
+#define NETD_VERSION 3
+
+enum netd_kind {
+	NETD_KIND_TUN,			/* of the user datapath */
+	NETD_KIND_KERNEL,		/* of the kernel module */
+};
 
 enum netd_verb {
 	NETD_CLEANUP,
@@ -24,6 +29,7 @@ enum netd_verb {
 	NETD_EXIT_DEL,
 	NETD_FLOWS_FLUSH,
 	NETD_DEVICE_GUARD,
+	NETD_KERNEL_OPEN,		/* with the sockets */
 	NETD_VERBS,
 };
 
@@ -38,6 +44,8 @@ struct netd_request {
 			char name[IFNAMSIZ];
 			u32 mtu, queues;
 			u32 steering;	/* enum netd_steering */
+			u32 kind;	/* enum netd_kind */
+			u32 id;		/* NETD_KIND_KERNEL */
 		} device;
 		struct netd_address address;
 		struct netd_routing routing;
@@ -52,6 +60,7 @@ struct netd_request {
 struct netd_answer {
 	int error;		/* 0 or a negative errno */
 	u32 ifindex, fds;
+	u32 node;		/* NETD_KERNEL_OPEN */
 	char text[NETD_ERROR_MAX];
 };
 

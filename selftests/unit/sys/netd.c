@@ -337,6 +337,99 @@ TEST_F(helper, killed)
 	expect_nothing_left(_metadata);
 }
 
+/* ---- the kernel module: where it is not loaded, that it is said ---- */
+
+static bool module_loaded(void)
+{
+	return !system("ip link add mvprobe type meshvpn 2>/dev/null && ip link del mvprobe");
+}
+
+TEST_F(helper, kernel_bad)
+{
+	int pipe_fds[2], fds[2], owner;
+	int unbound = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	u32 node;
+
+	ASSERT_EQ(0, pipe2(pipe_fds, O_CLOEXEC));
+	EXPECT_EQ(-EINVAL, netd_kernel_open(self->netd, fds, 0, &owner, &node));
+	EXPECT_EQ(-EINVAL, netd_kernel_open(self->netd, pipe_fds, 1, &owner, &node));
+	EXPECT_EQ(-EINVAL, netd_kernel_open(self->netd, &unbound, 1, &owner, &node));
+	EXPECT_NE(NULL, strstr(netd_error(self->netd), "UDP"));
+	/* no node, no device */
+	EXPECT_EQ(-EINVAL, netd_kernel_device(self->netd, "mesh0", 1420, 1, NULL));
+	EXPECT_EQ(-EPERM, netd_kernel_device(self->netd, "mesh1", 1420, 1, NULL));
+	if (module_loaded())
+		SKIP(return, "the module is loaded");
+	ASSERT_EQ(0, netd_sockets(self->netd, NULL, 0, 0, 2, fds));
+	EXPECT_EQ(-ENOENT, netd_kernel_open(self->netd, fds, 2, &owner, &node));
+	EXPECT_NE(NULL, strstr(netd_error(self->netd), "insmod")) TH_LOG("%s", netd_error(self->netd));
+	EXPECT_FALSE(says("ip link", "mesh0"));
+}
+
+static void make_kernel(struct __test_metadata *_metadata, struct netd *netd, int *owner)
+{
+	int sockets[2];
+	u32 node = 0, ifindex = 0;
+
+	ASSERT_EQ(0, netd_sockets(netd, NULL, 0, 0, 2, sockets));
+	ASSERT_EQ(0, netd_kernel_open(netd, sockets, 2, owner, &node)) TH_LOG("%s", netd_error(netd));
+	EXPECT_NE(0, node);
+	ASSERT_EQ(0, netd_kernel_device(netd, "mesh0", 1400, 1, &ifindex)) TH_LOG("%s", netd_error(netd));
+	EXPECT_EQ(if_nametoindex("mesh0"), ifindex);
+	ASSERT_EQ(0, netd_kernel_device(netd, "meshx0", 1420, 2, NULL)) TH_LOG("%s", netd_error(netd));
+	close(sockets[0]);
+	close(sockets[1]);
+}
+
+TEST_F(helper, kernel)
+{
+	struct netd_address a = address4("198.18.0.7");
+	struct netd_routing r = routing(true);
+	int owner, other, sockets[1];
+	u32 node;
+
+	if (!module_loaded())
+		SKIP(return, "the kernel module is not loaded");
+	make_kernel(_metadata, self->netd, &owner);
+	EXPECT_TRUE(says("ip -d link show mesh0", "meshvpn"));
+	EXPECT_TRUE(says("ip link show mesh0", "mtu 1400"));
+	EXPECT_TRUE(says("ip link show mesh0", "UP"));
+	EXPECT_EQ(0, netd_address_add(self->netd, &a));
+	EXPECT_EQ(0, netd_routing_set(self->netd, &r));
+	/* a node of a helper is one */
+	ASSERT_EQ(0, netd_sockets(self->netd, NULL, 0, 0, 1, sockets));
+	EXPECT_EQ(-EBUSY, netd_kernel_open(self->netd, sockets, 1, &other, &node));
+	EXPECT_EQ(-EEXIST, netd_kernel_device(self->netd, "mesh0", 1400, 3, NULL));
+	EXPECT_EQ(0, netd_device_del(self->netd, "meshx0"));
+	EXPECT_FALSE(says("ip link", "meshx0"));
+	EXPECT_TRUE(says("ip link", "mesh0"));
+	close(owner);
+	netd_stop(self->netd);
+	expect_nothing_left(_metadata);
+	ASSERT_EQ(0, netd_start(&self->netd, program, &all_roles));
+}
+
+TEST_F(helper, kernel_killed)
+{
+	int owner;
+
+	if (!module_loaded())
+		SKIP(return, "the kernel module is not loaded");
+	make_kernel(_metadata, self->netd, &owner);
+	ASSERT_EQ(0, system("pkill -KILL -P $PPID meshvpn-netd"));
+	EXPECT_NE(0, netd_cleanup(self->netd));
+	netd_stop(self->netd);
+	EXPECT_TRUE(says("ip link", "mesh0"));
+	/* another's device is no leftover of ours, whatever its name */
+	ASSERT_EQ(0, system("ip link del meshx0 && ip link add meshx0 type veth peer name peer0"));
+	ASSERT_EQ(0, netd_start(&self->netd, program, &all_roles));
+	ASSERT_EQ(0, netd_cleanup(self->netd)) TH_LOG("%s", netd_error(self->netd));
+	EXPECT_FALSE(says("ip link", "mesh0"));
+	EXPECT_TRUE(says("ip link", "meshx0"));
+	EXPECT_FALSE(says("ls /run/meshvpn", "journal"));
+	close(owner);
+}
+
 /* What another role needs is refused, whatever a daemon that was taken over asks for. */
 TEST_F(helper, scope_relay)
 {
