@@ -32,7 +32,7 @@ struct config_prefix {
 };
 
 enum config_route { CONFIG_ROUTE_ALL, CONFIG_ROUTE_BOUND };
-enum config_datapath { CONFIG_DATAPATH_AUTO, CONFIG_DATAPATH_USER };
+enum config_datapath { CONFIG_DATAPATH_AUTO, CONFIG_DATAPATH_USER, CONFIG_DATAPATH_KMOD };
 
 struct config {
 	/* Node */

@@ -47,6 +47,10 @@ struct daemon {
 	bool dir_news;			/* a descriptor came, or a newer one */
 	int client_fds[NETD_QUEUES_MAX], exit_fds[NETD_QUEUES_MAX];
 	int client_steering, exit_steering;	/* maps of the devices' queues, -1: none */
+	bool kernel;			/* the datapath is the kernel module's */
+	int kernel_fd;			/* the netlink socket that owns kernel_node, until the datapath has it */
+	u32 kernel_node;
+	char why[NETD_ERROR_MAX];	/* this datapath and no other */
 	u32 client_ifindex, exit_ifindex;
 
 	/* node.c */

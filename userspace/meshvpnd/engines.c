@@ -59,7 +59,7 @@ static void dp_ready(struct watch *w, u32 events)
 
 static int datapath_start(struct daemon *d)
 {
-	static const char *const names[] = { [CONFIG_DATAPATH_AUTO] = "auto", [CONFIG_DATAPATH_USER] = "user" };
+	const char *name = d->kernel ? "kmod" : "user";
 	struct datapath_conf conf = d->conf.datapath;
 	int ret;
 	u32 i;
@@ -69,9 +69,13 @@ static int datapath_start(struct daemon *d)
 		conf.sockets[i] = d->sockets[i];
 	conf.max_links = d->conf.links.max_links;
 	conf.max_circuits = d->conf.circuits.max_circuits;
-	ret = datapath_open(&d->dp, names[d->conf.datapath_name], &conf, &dp_ops, d);
+	if (d->kernel) {
+		conf.netlink = d->kernel_fd;
+		conf.node = d->kernel_node;
+	}
+	ret = datapath_open(&d->dp, name, &conf, &dp_ops, d);
 	if (ret) {
-		log_error("start", "cannot open the datapath \"%s\": %s", names[d->conf.datapath_name], strerror(-ret));
+		log_error("start", "cannot open the datapath \"%s\": %s", name, strerror(-ret));
 		return ret;
 	}
 	watch_init(&d->dp_watch, datapath_fd(d->dp), EPOLLIN, dp_ready);
@@ -98,6 +102,9 @@ static int devices_give(struct daemon *d)
 {
 	int ret = 0;
 
+	/* the helper has attached those of the kernel module, for which a capability is needed */
+	if (d->kernel)
+		return 0;
 	if (d->conf.client_enable)
 		ret = device_give(d, DEVICE_CLIENT, d->conf.interface, DATAPATH_ROLE_ORIGIN, d->conf.client.mtu, d->client_fds,
 				  d->client_steering);

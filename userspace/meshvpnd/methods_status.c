@@ -186,7 +186,7 @@ void method_status(void *arg, json_t *params, struct control_reply *reply)
 
 const char *methods_datapath_why(const struct daemon *d)
 {
-	return d->conf.datapath_name == CONFIG_DATAPATH_USER ? "it is configured" : "no faster one is available here";
+	return d->why;
 }
 
 static bool no_client(struct daemon *d, struct control_reply *reply)

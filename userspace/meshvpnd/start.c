@@ -143,6 +143,36 @@ static int sockets_open(struct daemon *d)
 	return 0;
 }
 
+/* Devices differ by datapath, so it is chosen before them. */
+static int kernel_open(struct daemon *d)
+{
+	int ret;
+
+	if (d->conf.datapath_name == CONFIG_DATAPATH_USER) {
+		snprintf(d->why, sizeof(d->why), "it is configured");
+		return 0;
+	}
+	ret = netd_kernel_open(d->netd, d->sockets, d->lanes, &d->kernel_fd, &d->kernel_node);
+	d->kernel = !ret;
+	if (!ret) {
+		snprintf(d->why, sizeof(d->why), "%s",
+			 d->conf.datapath_name == CONFIG_DATAPATH_KMOD ? "it is configured" : "the kernel module is loaded");
+		return 0;
+	}
+	if (d->conf.datapath_name == CONFIG_DATAPATH_AUTO) {
+		snprintf(d->why, sizeof(d->why), "%s", netd_error(d->netd)[0] ? netd_error(d->netd) : strerror(-ret));
+		return 0;
+	}
+	netd_failed(d, ret, "use [Node] Datapath = kmod");
+	log_notice("start", "[Node] Datapath = auto or user does without the kernel module");
+	return ret;
+}
+
+static int kernel_device(struct daemon *d, const char *name, u32 mtu, u32 id, u32 *ifindex)
+{
+	return netd_failed(d, netd_kernel_device(d->netd, name, mtu, id, ifindex), "make the device");
+}
+
 static int device_open(struct daemon *d, const char *name, u32 mtu, enum netd_steering steering, int *fds, int *map,
 		       u32 *ifindex)
 {
@@ -163,19 +193,37 @@ static int device_guard(struct daemon *d)
 	return ret;
 }
 
+static int client_device(struct daemon *d)
+{
+	int ret;
+
+	if (d->kernel)
+		ret = kernel_device(d, d->conf.interface, d->conf.client.mtu, DEVICE_CLIENT, &d->client_ifindex);
+	else
+		ret = device_open(d, d->conf.interface, d->conf.client.mtu, NETD_STEER_SOURCE, d->client_fds,
+				  &d->client_steering, &d->client_ifindex);
+	return ret ? ret : device_guard(d);
+}
+
+static int exit_device(struct daemon *d)
+{
+	int ret;
+
+	if (d->kernel)
+		ret = kernel_device(d, d->conf.exit_interface, d->conf.exit.mtu, DEVICE_EXIT, &d->exit_ifindex);
+	else
+		ret = device_open(d, d->conf.exit_interface, d->conf.exit.mtu, NETD_STEER_DESTINATION, d->exit_fds,
+				  &d->exit_steering, &d->exit_ifindex);
+	return ret ? ret : exit_rules_set(d);
+}
+
 static int devices_open(struct daemon *d)
 {
 	int ret = 0;
 
 	if (d->conf.client_enable)
-		ret = device_open(d, d->conf.interface, d->conf.client.mtu, NETD_STEER_SOURCE, d->client_fds,
-				  &d->client_steering, &d->client_ifindex);
-	if (!ret && d->conf.client_enable)
-		ret = device_guard(d);
-	if (!ret && d->conf.exit_enable)
-		ret = device_open(d, d->conf.exit_interface, d->conf.exit.mtu, NETD_STEER_DESTINATION, d->exit_fds,
-				  &d->exit_steering, &d->exit_ifindex);
-	return !ret && d->conf.exit_enable ? exit_rules_set(d) : ret;
+		ret = client_device(d);
+	return !ret && d->conf.exit_enable ? exit_device(d) : ret;
 }
 
 static int directory_start(struct daemon *d)
@@ -215,6 +263,8 @@ static int as_root(struct daemon *d)
 		ret = helper_start(d);
 	if (!ret)
 		ret = sockets_open(d);
+	if (!ret)
+		ret = kernel_open(d);
 	if (!ret)
 		ret = devices_open(d);
 	if (!ret)
@@ -335,9 +385,9 @@ int daemon_start(struct daemon *d)
 	d->started = unix_now();
 	d->config_loaded = d->started;
 	clocks_start(d);
-	log_notice("main", "%s%s%sport %u, datapath %s, %u lanes, %u relays known",
+	log_notice("main", "%s%s%sport %u, datapath %s (%s), %u lanes, %u relays known",
 		   d->conf.client_enable ? "client, " : "", d->conf.relay_enable ? "relay, " : "",
-		   d->conf.exit_enable ? "exit, " : "", d->conf.port, datapath_name(d->dp), d->lanes,
+		   d->conf.exit_enable ? "exit, " : "", d->conf.port, datapath_name(d->dp), d->why, d->lanes,
 		   directory_count(d->dir));
 	return 0;
 }

@@ -40,7 +40,7 @@ static const struct {
 	{ "Node", "Address = example.org", "expected an address" },
 	{ "Node", "Address = 1.2.3.4:0x50", "expected an address" },
 	{ "Node", "ListenAddress = 1.2.3.4:5", "expected an address of this machine" },
-	{ "Node", "Datapath = kernel", "expected one of: auto user" },
+	{ "Node", "Datapath = kernel", "expected one of: auto user kmod" },
 	{ "Node", "LogLevel = loud", "expected one of: error warning notice info debug" },
 	{ "Node", "FirewallMark = 0", "must not be 0" },
 	{ "Node", "FirewallMark = 0x6d000000/0x0f000000", "within its mask" },
