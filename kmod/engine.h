@@ -83,6 +83,8 @@ struct mv_engine *mv_engine_begin(struct mv_node *node);
 void mv_engine_end(struct mv_engine *e);
 /* Put a received skb into the ring and schedule the poll; false: full (count, drop). Consumes skb on true. */
 bool mv_engine_push(struct mv_engine *e, struct sk_buff *skb, u32 lane, u32 at, u32 len, u32 segment);
+/* Drop what is in the ring. */
+void mv_engine_purge(struct mv_engine *e);
 /* Something may have become possible (socket has room): schedule the poll on its CPU; any context. */
 void mv_engine_kick(struct mv_engine *e);
 

@@ -17,8 +17,12 @@ void mv_queue_free(struct mv_engine *e);
 bool mv_queue_waits(const struct mv_engine *e, const struct mv_half *half);
 /* Copies the cell; or drops and counts. */
 void mv_queue_add(struct mv_engine *e, const struct mv_cell *cell);
-/* Send what may go now, at most @budget cells. Return: how many went; *more: something still waits. */
-int mv_queue_drain(struct mv_engine *e, int budget, bool *more);
+/* Wake every CPU on which something waits; any context but hard interrupts. RCU. */
+void mv_queue_kick(struct mv_node *node);
+/* Send what may go now, at most @budget cells. Return: how many went. From the poll only. */
+int mv_queue_drain(struct mv_engine *e, int budget);
+/* After a poll: see to it that another one comes when what waits may go. True: it may now. */
+bool mv_queue_arm(struct mv_engine *e);
 /*
  * The circuit is going (->dead is set and a grace period is over or will be before it is freed):
  * forget its cells on every CPU. May sleep; see queue.c for how it reaches the other CPUs.

@@ -18,12 +18,19 @@ struct mv_path;
 struct sk_buff;
 struct sock;
 
+/*
+ * Belongs to the sock from the first time that it is attached until it is destroyed, since the UDP
+ * layer reads gro_receive twice and takes no callback back while packets come: between nodes it
+ * has none, and all datagrams pass. Holds the module for as long.
+ */
 struct mv_socket {
-	struct sock *sk;			/* NULL after its owner closed it (RCU) */
-	struct mv_node *node;			/* a reference */
+	struct sock *sk;
+	struct mv_node __rcu *node;		/* a reference; NULL: let go, or its owner closed it */
 	u32 lane;
 	bool own;				/* made by us */
+	bool waits;				/* cells wait for room: by WRITE_ONCE */
 	void (*write_space)(struct sock *sk);	/* what was there before */
+	void (*destruct)(struct sock *sk);
 	struct rcu_head rcu;
 };
 
@@ -38,8 +45,14 @@ u16 mv_socket_port(const struct mv_socket *s);
 /* All lanes: callbacks off, our own closed. May sleep. */
 void mv_socket_release(struct mv_node *node);
 
-/* Bytes that wait in a socket for the wire. */
+/* Bytes that wait in a socket for the wire, and how many may before cells wait (queue.h). */
 u32 mv_socket_used(const struct mv_socket *s);
+u32 mv_socket_limit(const struct mv_node *node);
+/*
+ * Cells wait for sockets of these lanes (bits): kick when one has room. True: one has
+ * already, do not wait.
+ */
+bool mv_socket_wait(struct mv_node *node, u32 lanes);
 /*
  * Send a super-packet of cells (skb->len of payload, gso_size set if there are several; headroom
  * for all headers) from @s to remote lane @lane of @path. Consumes @skb. RCU, BH off.

@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Cells that wait while a socket is full: one queue a CPU, in it one round for each of our lanes,
+ * so that a full socket holds up none of the others. The lock is its CPU's own: others take it only
+ * where something waits, to forget a circuit that goes. That no cell of a circuit is put in after it
+ * was forgotten needs an order: the circuit is marked dead before we look whether anything waits
+ * here, and the count says so before the mark is looked at.
+ */
+#include "queue.h"
+
+#include <linux/hashtable.h>
+#include <linux/math64.h>
+#include <linux/slab.h>
+
+#include "circuit.h"
+#include "link.h"
+#include "node.h"
+#include "output.h"
+#include "socket.h"
+
+#define QUANTUM (2 * MV_CELL_MAX)
+#define TARGET_NS (5 * NSEC_PER_MSEC)
+#define INTERVAL_NS (100 * NSEC_PER_MSEC)
+#define QUEUE_TOTAL 8192	/* cells of all circuits on one CPU, some 17 MB */
+#define QUEUE_CELLS 256		/* of one circuit's direction, where the node does not say */
+#define TURN 8			/* cells of one lane before the next one has its turn */
+
+struct queue_cell {
+	struct queue_cell *next;
+	struct mv_half *half;
+	u64 since, counter;
+	u32 len;
+	u8 class;
+	u8 data[];
+};
+
+/* A predecessor link's turn on one lane. */
+struct queue_link {
+	struct list_head node;		/* in lane->links */
+	struct hlist_node by_id;
+	struct list_head flows;
+	u32 link, lane;
+	int deficit;
+};
+
+/* A circuit's, in one direction. */
+struct mv_queue_flow {
+	struct list_head node;
+	struct hlist_node by_half;
+	struct queue_link *of;
+	struct mv_half *half;
+	struct queue_cell *first, **last;
+	u32 cells;
+	int deficit;
+	/* CoDel */
+	u64 above_at, drop_at;
+	u32 drops;
+	bool dropping;
+};
+
+struct mv_queue {
+	spinlock_t lock;
+	u32 cells;				/* read without the lock */
+	u32 turn;				/* the lane that begins the next round */
+	struct list_head lanes[MV_LANES_MAX];	/* of struct queue_link */
+	DECLARE_HASHTABLE(flows, 8);
+	DECLARE_HASHTABLE(links, 6);
+};
+
+int mv_queue_new(struct mv_engine *e)
+{
+	struct mv_queue *q = kvzalloc_node(sizeof(*q), GFP_KERNEL, cpu_to_node(e->cpu));
+	u32 i;
+
+	if (!q)
+		return -ENOMEM;
+	spin_lock_init(&q->lock);
+	for (i = 0; i < MV_LANES_MAX; i++)
+		INIT_LIST_HEAD(&q->lanes[i]);
+	e->queue = q;
+	return 0;
+}
+
+/* ---- flows; under the lock ---- */
+
+static struct mv_queue_flow *flow_find(struct mv_queue *q, const struct mv_half *half)
+{
+	struct mv_queue_flow *f;
+
+	hash_for_each_possible(q->flows, f, by_half, (unsigned long)half)
+		if (f->half == half)
+			return f;
+	return NULL;
+}
+
+static struct queue_link *link_find(struct mv_queue *q, u32 link, u32 lane)
+{
+	struct queue_link *l;
+
+	hash_for_each_possible(q->links, l, by_id, link)
+		if (l->link == link && l->lane == lane)
+			return l;
+	l = kzalloc(sizeof(*l), GFP_ATOMIC | __GFP_NOWARN);
+	if (!l)
+		return NULL;
+	l->link = link;
+	l->lane = lane;
+	l->deficit = QUANTUM;
+	INIT_LIST_HEAD(&l->flows);
+	list_add_tail(&l->node, &q->lanes[lane]);
+	hash_add(q->links, &l->by_id, link);
+	return l;
+}
+
+/* The link that cells of this direction come from, and the lane that they leave by. */
+static struct queue_link *link_of(struct mv_queue *q, const struct mv_half *half)
+{
+	struct mv_circuit *c = half->circuit;
+	u32 lane = half->away ? mv_out_lane(c->link, c->id) : mv_out_lane(c->out_link, c->out_id);
+
+	return link_find(q, half->away ? c->out_link->id : c->link->id, lane % MV_LANES_MAX);
+}
+
+static struct mv_queue_flow *flow_of(struct mv_queue *q, struct mv_half *half)
+{
+	struct mv_queue_flow *f = flow_find(q, half);
+
+	if (f)
+		return f;
+	f = kzalloc(sizeof(*f), GFP_ATOMIC | __GFP_NOWARN);
+	if (!f)
+		return NULL;
+	f->of = link_of(q, half);
+	if (!f->of) {
+		kfree(f);
+		return NULL;
+	}
+	f->half = half;
+	f->last = &f->first;
+	f->deficit = QUANTUM;
+	list_add_tail(&f->node, &f->of->flows);
+	hash_add(q->flows, &f->by_half, (unsigned long)half);
+	return f;
+}
+
+static void flow_free(struct mv_queue_flow *f)
+{
+	struct queue_link *l = f->of;
+
+	list_del(&f->node);
+	hash_del(&f->by_half);
+	kfree(f);
+	if (!list_empty(&l->flows))
+		return;
+	list_del(&l->node);
+	hash_del(&l->by_id);
+	kfree(l);
+}
+
+static struct queue_cell *flow_take(struct mv_queue *q, struct mv_queue_flow *f)
+{
+	struct queue_cell *c = f->first;
+
+	if (!c)
+		return NULL;
+	f->first = c->next;
+	if (!f->first)
+		f->last = &f->first;
+	f->cells--;
+	WRITE_ONCE(q->cells, q->cells - 1);
+	return c;
+}
+
+static void flow_forget(struct mv_queue *q, struct mv_queue_flow *f)
+{
+	struct queue_cell *c;
+
+	while ((c = flow_take(q, f)))
+		kfree(c);
+	flow_free(f);
+}
+
+void mv_queue_free(struct mv_engine *e)
+{
+	struct mv_queue *q = e->queue;
+	struct mv_queue_flow *f;
+	struct hlist_node *tmp;
+	int i;
+
+	if (!q)
+		return;
+	hash_for_each_safe(q->flows, i, tmp, f, by_half)
+		flow_forget(q, f);
+	kvfree(q);
+	e->queue = NULL;
+}
+
+/* ---- in ---- */
+
+bool mv_queue_waits(const struct mv_engine *e, const struct mv_half *half)
+{
+	struct mv_queue *q = e->queue;
+	bool waits;
+
+	if (likely(!READ_ONCE(q->cells)))
+		return false;
+	spin_lock(&q->lock);
+	waits = flow_find(q, half);
+	spin_unlock(&q->lock);
+	return waits;
+}
+
+static struct queue_cell *cell_copy(const struct mv_cell *cell, u64 now)
+{
+	struct queue_cell *c = kmalloc(struct_size(c, data, cell->len), GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!c)
+		return NULL;
+	c->next = NULL;
+	c->half = cell->half;
+	c->since = now;
+	c->counter = cell->counter;
+	c->len = cell->len;
+	c->class = cell->class;
+	memcpy(c->data, cell->data, cell->len);
+	return c;
+}
+
+/* Under the lock. */
+static bool cell_put(struct mv_engine *e, const struct mv_cell *cell)
+{
+	u32 limit = READ_ONCE(e->node->conf.queue_cells);
+	struct mv_queue *q = e->queue;
+	struct queue_cell *c = NULL;
+	struct mv_queue_flow *f;
+
+	WRITE_ONCE(q->cells, q->cells + 1);
+	smp_mb();	/* mv_queue_forget() sees this, or we see its mark */
+	f = READ_ONCE(cell->half->circuit->dead) || q->cells > QUEUE_TOTAL ? NULL :
+	    flow_of(q, cell->half);
+	if (f && f->cells < (limit ? limit : QUEUE_CELLS))
+		c = cell_copy(cell, e->now);
+	if (!c) {
+		WRITE_ONCE(q->cells, q->cells - 1);
+		if (f && !f->cells)
+			flow_free(f);
+		return false;
+	}
+	*f->last = c;
+	f->last = &c->next;
+	f->cells++;
+	return true;
+}
+
+void mv_queue_add(struct mv_engine *e, const struct mv_cell *cell)
+{
+	bool ok;
+
+	spin_lock(&e->queue->lock);
+	ok = cell_put(e, cell);
+	spin_unlock(&e->queue->lock);
+	if (!ok)
+		mv_drop_half(e, cell->half, MV_DROP_QUEUE);
+}
+
+/* ---- CoDel; under the lock ---- */
+
+/* The time of the next drop (RFC 8289, 4.1: interval / sqrt(count)), in fixed point. */
+static u64 control_law(u64 at, u32 count)
+{
+	return at + div_u64(INTERVAL_NS * 1024, int_sqrt64((u64)count << 20));
+}
+
+/* Has the delay been above the target for a whole interval? */
+static bool too_long(struct mv_queue_flow *f, const struct queue_cell *c, u64 now)
+{
+	if (now - c->since < TARGET_NS || f->cells < 2) {
+		f->above_at = 0;
+		return false;
+	}
+	if (!f->above_at) {
+		f->above_at = now + INTERVAL_NS;
+		return false;
+	}
+	return now >= f->above_at;
+}
+
+static void flow_drop(struct mv_engine *e, struct mv_queue_flow *f, struct queue_cell *c)
+{
+	mv_drop_half(e, f->half, MV_DROP_QUEUE);
+	kfree(c);
+}
+
+/* RFC 8289, 5.4 */
+static struct queue_cell *flow_dequeue(struct mv_engine *e, struct mv_queue_flow *f)
+{
+	struct queue_cell *c = flow_take(e->queue, f);
+	u64 now = e->now;
+	bool drop = c && too_long(f, c, now);
+
+	if (f->dropping) {
+		if (!drop)
+			f->dropping = false;
+		while (c && f->dropping && now >= f->drop_at) {
+			flow_drop(e, f, c);
+			f->drops++;
+			c = flow_take(e->queue, f);
+			if (!c || !too_long(f, c, now))
+				f->dropping = false;
+			else
+				f->drop_at = control_law(f->drop_at, f->drops);
+		}
+	} else if (drop) {
+		flow_drop(e, f, c);
+		c = flow_take(e->queue, f);
+		f->dropping = true;
+		f->drops = f->drops > 2 && now - f->drop_at < 8 * INTERVAL_NS ? f->drops - 2 : 1;
+		f->drop_at = control_law(now, f->drops);
+	}
+	return c;
+}
+
+/* ---- out ---- */
+
+/* The next cell in turn, or NULL if nothing waits for this lane. Under the lock. */
+static struct queue_cell *next_cell(struct mv_engine *e, struct list_head *links)
+{
+	while (!list_empty(links)) {
+		struct queue_link *l = list_first_entry(links, struct queue_link, node);
+		struct mv_queue_flow *f = list_first_entry(&l->flows, struct mv_queue_flow, node);
+		struct queue_cell *c;
+
+		if (l->deficit <= 0) {
+			l->deficit += QUANTUM;
+			list_move_tail(&l->node, links);
+			continue;
+		}
+		if (f->deficit <= 0) {
+			f->deficit += QUANTUM;
+			list_move_tail(&f->node, &l->flows);
+			continue;
+		}
+		c = flow_dequeue(e, f);
+		if (c) {
+			f->deficit -= (int)c->len;
+			l->deficit -= (int)c->len;
+		}
+		if (!f->first)
+			flow_free(f);
+		if (c)
+			return c;
+	}
+	return NULL;
+}
+
+/* Work on one cell. False: nothing waits for this lane. */
+static bool send_cell(struct mv_engine *e, struct list_head *links)
+{
+	struct mv_cell cell = { .queued = true };
+	struct queue_cell *c;
+
+	spin_lock(&e->queue->lock);
+	c = next_cell(e, links);
+	spin_unlock(&e->queue->lock);
+	if (!c)
+		return false;
+	/* the half is there: we are in the RCU section in which it was found in the queue */
+	cell.data = c->data;
+	cell.len = c->len;
+	cell.class = c->class;
+	cell.counter = c->counter;
+	cell.half = c->half;
+	mv_input_cell(e, &cell);
+	kfree(c);
+	return true;
+}
+
+/* A lane's turn. Return: how many cells went. */
+static int drain_lane(struct mv_engine *e, u32 lane, int budget)
+{
+	struct list_head *links = &e->queue->lanes[lane];
+	int n = 0;
+
+	if (list_empty(links))
+		return 0;
+	while (n < min(budget, TURN) && !mv_out_full(e, lane) && send_cell(e, links))
+		n++;
+	return n;
+}
+
+int mv_queue_drain(struct mv_engine *e, int budget)
+{
+	struct mv_queue *q = e->queue;
+	int n = 0, round = 1;
+	u32 i;
+
+	while (READ_ONCE(q->cells) && round && n < budget) {
+		round = 0;
+		for (i = 0; i < MV_LANES_MAX && n + round < budget; i++)
+			round += drain_lane(e, (q->turn + i) % MV_LANES_MAX, budget - n - round);
+		n += round;
+	}
+	q->turn++;
+	return n;
+}
+
+bool mv_queue_arm(struct mv_engine *e)
+{
+	struct mv_queue *q = e->queue;
+	u32 i, lanes = 0;
+
+	if (likely(!READ_ONCE(q->cells)))
+		return false;
+	spin_lock(&q->lock);
+	for (i = 0; i < MV_LANES_MAX; i++)
+		if (!list_empty(&q->lanes[i]))
+			lanes |= BIT(i);
+	spin_unlock(&q->lock);
+	return mv_socket_wait(e->node, lanes);
+}
+
+void mv_queue_kick(struct mv_node *node)
+{
+	int cpu;
+
+	for_each_online_cpu(cpu) {
+		struct mv_engine *e = per_cpu_ptr(node->engines, cpu);
+
+		if (e->queue && READ_ONCE(e->queue->cells))
+			mv_engine_kick(e);
+	}
+}
+
+/* ---- forgetting ---- */
+
+static void forget_half(struct mv_queue *q, const struct mv_half *half)
+{
+	struct mv_queue_flow *f = flow_find(q, half);
+
+	if (f)
+		flow_forget(q, f);
+}
+
+void mv_queue_forget(struct mv_node *node, struct mv_circuit *c)
+{
+	int cpu;
+
+	smp_mb();	/* c->dead first, see cell_put() */
+	for_each_possible_cpu(cpu) {
+		struct mv_queue *q = per_cpu_ptr(node->engines, cpu)->queue;
+
+		if (likely(!q || !READ_ONCE(q->cells)))
+			continue;
+		spin_lock_bh(&q->lock);
+		forget_half(q, &c->forward);
+		forget_half(q, &c->backward);
+		spin_unlock_bh(&q->lock);
+	}
+}
