@@ -31,12 +31,14 @@ FIXTURE_VARIANT_ADD(relay, fake_lanes) { .kind = { "fake", 2 } };
 FIXTURE_VARIANT_ADD(relay, user) { .kind = { "user", 1 } };
 FIXTURE_VARIANT_ADD(relay, user_epoll) { .kind = { "user", 1, true } };
 FIXTURE_VARIANT_ADD(relay, user_lanes) { .kind = { "user", 3 } };
+FIXTURE_VARIANT_ADD(relay, kmod) { .kind = { "kmod", 1 } };
+FIXTURE_VARIANT_ADD(relay, kmod_lanes) { .kind = { "kmod", 3 } };
 
 FIXTURE_SETUP(relay)
 {
 	struct datapath_conf conf = { .volume_limit = 200000 };
 
-	ASSERT_EQ(0, rig_init(&self->rig, &variant->kind));
+	RIG_INIT(&self->rig, &variant->kind);
 	self->d = rig_open(&self->rig, &conf);
 	ASSERT_NE(NULL, self->d);
 	ASSERT_EQ(0, rig_link(self->d, IN, 0, &self->in));

@@ -18,12 +18,14 @@ FIXTURE_VARIANT(objects)
 FIXTURE_VARIANT_ADD(objects, fake) { .kind = { "fake", 1 } };
 FIXTURE_VARIANT_ADD(objects, user) { .kind = { "user", 1 } };
 FIXTURE_VARIANT_ADD(objects, user_lanes) { .kind = { "user", 2 } };
+FIXTURE_VARIANT_ADD(objects, kmod) { .kind = { "kmod", 1 } };
+FIXTURE_VARIANT_ADD(objects, kmod_lanes) { .kind = { "kmod", 2 } };
 
 FIXTURE_SETUP(objects)
 {
 	struct datapath_conf conf = { .max_links = 4, .max_circuits = 5 };
 
-	ASSERT_EQ(0, rig_init(&self->rig, &variant->kind));
+	RIG_INIT(&self->rig, &variant->kind);
 	self->d = rig_open(&self->rig, &conf);
 	ASSERT_NE(NULL, self->d);
 	self->dp = self->d->dp;

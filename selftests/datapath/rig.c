@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "crypto/aead.h"
+#include "datapath/kmod_conn.h"
 
 #define PATIENCE_MS 2000
 
@@ -112,6 +113,11 @@ static bool simulated(const struct rig *rig)
 	return !strcmp(rig->kind->name, "fake");
 }
 
+static bool in_kernel(const struct rig *rig)
+{
+	return !strcmp(rig->kind->name, "kmod");
+}
+
 static int up(const char *name, u32 mtu)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
@@ -148,6 +154,8 @@ int rig_init(struct rig *rig, const struct rig_kind *kind)
 	rig->port = 20000;
 	if (simulated(rig))
 		return 0;
+	if (in_kernel(rig) && kmod_probe())
+		return kmod_probe();
 	if (unshare(CLONE_NEWNET))
 		return -errno;
 	no_ipv6_chatter();
@@ -389,22 +397,12 @@ u64 rig_relayed(struct rig_dp *d)
 
 /* ---- devices ---- */
 
-int rig_tun(struct rig_dp *d, const char *name, u32 mtu, u32 queues, int *fds)
+/* A packet socket on the device, which sees what comes out of it. */
+static int listen_on(struct rig_dp *d, const char *name)
 {
-	struct ifreq req = { .ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE };
 	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
 	int one = 1, size = 16 << 20;
-	u32 i;
 
-	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", name);
-	for (i = 0; i < queues; i++) {
-		fds[i] = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-		if (fds[i] < 0 || ioctl(fds[i], TUNSETIFF, &req))
-			return -errno;
-		ioctl(fds[i], TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
-	}
-	if (up(name, mtu))
-		return -EIO;
 	d->device_fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_ALL));
 	if (d->device_fd < 0)
 		return -errno;
@@ -416,12 +414,52 @@ int rig_tun(struct rig_dp *d, const char *name, u32 mtu, u32 queues, int *fds)
 	return bind(d->device_fd, (struct sockaddr *)&ll, sizeof(ll)) ? -errno : 0;
 }
 
+int rig_tun(struct rig_dp *d, const char *name, u32 mtu, u32 queues, int *fds)
+{
+	struct ifreq req = { .ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE };
+	u32 i;
+
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", name);
+	for (i = 0; i < queues; i++) {
+		fds[i] = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+		if (fds[i] < 0 || ioctl(fds[i], TUNSETIFF, &req))
+			return -errno;
+		ioctl(fds[i], TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
+	}
+	if (up(name, mtu))
+		return -EIO;
+	return listen_on(d, name);
+}
+
+/* A device of the kernel module; one of that name that was detached goes. Up once it is attached. */
+static int kernel_device(const char *name)
+{
+	char command[160];
+
+	snprintf(command, sizeof(command), "ip link del %s 2>/dev/null; ip link add %s type meshvpn", name, name);
+	return system(command) ? -EIO : 0;
+}
+
+/* The system may send more than the MTU that the datapath was told, and is answered. */
+static int kernel_device_up(struct rig_dp *d, const char *name, u32 mtu)
+{
+	int err = up(name, mtu);
+
+	return err ? err : listen_on(d, name);
+}
+
 int rig_device(struct rig_dp *d, u32 id, enum datapath_role role, u32 mtu)
 {
 	struct datapath_device device = { .id = id, .role = role, .mtu = mtu };
 	int err;
 
 	snprintf(device.name, sizeof(device.name), "mv%u-%u", d->index, id % 1000);
+	if (in_kernel(d->rig)) {
+		err = kernel_device(device.name);
+		if (!err)
+			err = datapath_device_apply(d->dp, DATAPATH_NEW, &device);
+		return err ? err : kernel_device_up(d, device.name, mtu + 100);
+	}
 	if (rig_has(d, DATAPATH_DEVICE)) {
 		device.queues = d->kind->lanes;
 		err = rig_tun(d, device.name, mtu + 100, device.queues, device.fds);

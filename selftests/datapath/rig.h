@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "datapath/datapath.h"
 #include "datapath/onion.h"
@@ -54,7 +55,7 @@ struct rig_dp {
 	struct datapath_event events[64];
 	u8 event_data[64][2048];
 	u32 event_count, event_kinds[16];
-	int device_fd;				/* packet socket on the TUN, -1 */
+	int device_fd;				/* packet socket on the device, -1 */
 	char device_name[16];
 	struct rig *rig;
 };
@@ -70,6 +71,18 @@ struct rig {
 
 /* In a namespace of its own (needs root where the kind has sockets). -errno */
 int rig_init(struct rig *rig, const struct rig_kind *kind);
+/*
+ * The same in a FIXTURE_SETUP: without the kernel module its tests are skipped (255 is how a test's
+ * process says so to the harness, which does not look after a mere return).
+ */
+#define RIG_INIT(rig, kind)								\
+	do {										\
+		int rig_error_ = rig_init(rig, kind);					\
+											\
+		if (rig_error_ == -ENOENT)						\
+			SKIP(_exit(255), "the kernel module is not loaded");	\
+		ASSERT_EQ(0, rig_error_);						\
+	} while (0)
 void rig_fini(struct rig *rig);
 struct rig_dp *rig_open(struct rig *rig, const struct datapath_conf *conf);
 bool rig_has(const struct rig_dp *d, u32 caps);
@@ -90,7 +103,7 @@ u32 rig_up(struct rig_dp *d, u8 *data);		/* the oldest datagram that went up, 0:
 const struct datapath_event *rig_event(struct rig_dp *d, enum datapath_event_kind kind);	/* the last */
 u64 rig_relayed(struct rig_dp *d);
 
-/* A device for @d: a real TUN where it moves packets itself. 0 or -errno */
+/* A device for @d: a real one (TUN, or of the kernel module) where it moves packets itself. 0 or -errno */
 int rig_device(struct rig_dp *d, u32 id, enum datapath_role role, u32 mtu);
 int rig_tun(struct rig_dp *d, const char *name, u32 mtu, u32 queues, int *fds);
 /* Packets that the system sends into the device, and that come out of it. */

@@ -41,6 +41,9 @@ FIXTURE_VARIANT_ADD(stream, fake_hold) { .kind = { "fake", 1 }, .hold_us = 200 }
 FIXTURE_VARIANT_ADD(stream, user) { .kind = { "user", 1 }, .hold_us = 200 };
 FIXTURE_VARIANT_ADD(stream, user_epoll) { .kind = { "user", 1, true }, .small = true };
 FIXTURE_VARIANT_ADD(stream, user_lanes) { .kind = { "user", 2 }, .hold_us = 200 };
+FIXTURE_VARIANT_ADD(stream, kmod) { .kind = { "kmod", 1 }, .hold_us = 200 };
+FIXTURE_VARIANT_ADD(stream, kmod_small) { .kind = { "kmod", 1 }, .small = true };
+FIXTURE_VARIANT_ADD(stream, kmod_lanes) { .kind = { "kmod", 2 }, .hold_us = 200 };
 
 /* The exit session, with the circuit of its side as leg. */
 static int set_leg(struct rig_dp *d, u32 link, u32 circuit, enum datapath_verb verb)
@@ -63,7 +66,7 @@ FIXTURE_SETUP(stream)
 	struct datapath_selector selector = { DEVICE, 2, prefixes };
 	u32 i;
 
-	ASSERT_EQ(0, rig_init(&self->rig, &variant->kind));
+	RIG_INIT(&self->rig, &variant->kind);
 	self->client = rig_open(&self->rig, &conf);
 	self->relay = rig_open(&self->rig, &conf);
 	self->exit = rig_open(&self->rig, &conf);

@@ -30,13 +30,15 @@ FIXTURE_VARIANT(vectors)
 FIXTURE_VARIANT_ADD(vectors, fake) { .kind = { "fake", 1 } };
 FIXTURE_VARIANT_ADD(vectors, user) { .kind = { "user", 1 } };
 FIXTURE_VARIANT_ADD(vectors, user_lanes) { .kind = { "user", 2 } };
+FIXTURE_VARIANT_ADD(vectors, kmod) { .kind = { "kmod", 1 } };
+FIXTURE_VARIANT_ADD(vectors, kmod_lanes) { .kind = { "kmod", 2 } };
 
 FIXTURE_SETUP(vectors)
 {
 	self->root = json_load_file(VECTORS, 0, NULL);
 	ASSERT_NE(NULL, self->root) TH_LOG("run it from the top of the tree: no " VECTORS);
 	self->cases = json_object_get(self->root, "cases");
-	ASSERT_EQ(0, rig_init(&self->rig, &variant->kind));
+	RIG_INIT(&self->rig, &variant->kind);
 	self->d = rig_open(&self->rig, NULL);
 	ASSERT_NE(NULL, self->d);
 }
