@@ -8,10 +8,16 @@ _meshvpn_ctl() {
 	COMPREPLY=()
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i words=() socket=()
 	case $prev in
-	--socket | file | dir) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	--socket | file | dir | rx-key | tx-key | kf | kb) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	-c | -color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur"); return ;;
 	--wait) mapfile -t COMPREPLY < <(compgen -W 'connected connecting disconnected relay' -- "$cur"); return ;;
-	--timeout | hops | bits | limit) return ;;
+	--timeout | hops | bits | limit | id | index | port | lanes | rate | burst) return ;;
+	class) mapfile -t COMPREPLY < <(compgen -W 'medium large' -- "$cur"); return ;;
+	state) mapfile -t COMPREPLY < <(compgen -W 'next current previous' -- "$cur"); return ;;
+	role) mapfile -t COMPREPLY < <(compgen -W 'origin exit' -- "$cur"); return ;;
+	small-forward | pass) mapfile -t COMPREPLY < <(compgen -W 'yes no' -- "$cur"); return ;;
+	attach | detach | dev) [[ ${COMP_WORDS[1]} == "$prev" ]] || {
+		mapfile -t COMPREPLY < <(compgen -W "$(ls /sys/class/net 2>/dev/null)" -- "$cur"); return; } ;;
 	esac
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
@@ -28,7 +34,7 @@ _meshvpn_ctl() {
 	mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W \
 		"$("${COMP_WORDS[0]}" "${socket[@]}" __words "${words[@]}" 2>/dev/null)" -- "$cur")
 	case "${words[*]}" in
-	'config check'* | 'descriptor import'* | 'key gen'*)
+	'config check'* | 'descriptor import'* | 'key gen'* | 'dev batch'*)
 		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$cur") ;;
 	esac
 }

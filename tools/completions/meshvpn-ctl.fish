@@ -28,4 +28,4 @@ complete -c meshvpn-ctl -l show-secrets -d "peers' addresses and keys too"
 complete -c meshvpn-ctl -l socket -r -F -d 'socket of the daemon'
 complete -c meshvpn-ctl -l timeout -x -d 'seconds'
 complete -c meshvpn-ctl -l wait -x -a 'connected connecting disconnected relay'
-complete -c meshvpn-ctl -n '__fish_seen_subcommand_from import check gen file dir' -F
+complete -c meshvpn-ctl -n '__fish_seen_subcommand_from import check gen file dir batch rx-key tx-key kf kb' -F
