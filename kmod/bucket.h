@@ -8,6 +8,8 @@
 
 #include <linux/atomic.h>
 #include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/time64.h>
 #include <linux/types.h>
 
 struct mv_bucket {
@@ -16,14 +18,16 @@ struct mv_bucket {
 	u64 depth;			/* ns */
 };
 
-/* @rate: units per second, 0: unlimited; @burst: units. Readers may run meanwhile. */
+/* @rate: units per second, 0: unlimited; @burst: units, at most 13 days' worth count. Readers may run. */
 static inline void mv_bucket_set(struct mv_bucket *b, u64 rate, u64 burst)
 {
 	u64 cost = rate ? div64_u64(1024ULL * NSEC_PER_SEC, rate) : 0;
 
 	if (rate && !cost)
 		cost = 1;
-	WRITE_ONCE(b->depth, mul_u64_u64_div_u64(cost, burst, 1024));
+	if (cost)
+		burst = min(burst, div64_u64(1ULL << 60, cost));
+	WRITE_ONCE(b->depth, cost * burst >> 10);
 	WRITE_ONCE(b->cost, cost);
 }
 

@@ -29,18 +29,22 @@ struct mv_link;
 struct mv_node;
 struct mv_queue_flow;
 
+/*
+ * First line: what finds it, written only when circuits change. Second: what every cell of this
+ * direction writes. Then the window, of which a cell touches a line or two.
+ */
 struct mv_half {
 	struct mv_hash_node node;		/* node->circuits; relay: both halves, else only the receiving one */
 	struct mv_circuit *circuit;
 	bool away;				/* cells come from the side away from the origin */
 	u64 key;				/* mv_half_key() */
 	spinlock_t lock;			/* what follows; taken with BH off */
+	u32 drops;
 	u64 next;				/* number sealed next */
 	u64 cells, bytes;			/* received (relay, receiving half) or sent */
 	u64 last;				/* ns: last cell accepted */
-	u32 drops;
-	struct mv_replay replay;		/* of what is received */
 	struct mv_bucket rate;
+	struct mv_replay replay;		/* of what is received */
 };
 
 /* Keys of an origin; hop 0 is the guard. */
@@ -50,8 +54,8 @@ struct mv_onion_keys {
 	u8 kb[MV_HOPS_MAX][MV_KEY_LEN];
 };
 
+/* A relayed cell reads the first two lines, and two of its half. */
 struct mv_circuit {
-	/* read by every cell */
 	u8 kind;				/* enum mv_circuit_kind */
 	u8 data_class, hops;			/* data_class by WRITE_ONCE */
 	bool small_forward;			/* by WRITE_ONCE */
@@ -66,12 +70,13 @@ struct mv_circuit {
 	union {
 		struct {
 			u8 kf[MV_KEY_LEN], kb[MV_KEY_LEN];	/* relay: kf, kb; terminus: df, db */
-		};
+		} ____cacheline_aligned;
 		struct mv_onion_keys *onion;	/* origin */
 	};
-	struct mv_half forward, backward;
+	struct mv_half forward ____cacheline_aligned;
 	struct mv_bucket pass_bucket;		/* cells under pass that go up */
 	struct mv_bucket control_bucket;	/* control messages that go up */
+	struct mv_half backward ____cacheline_aligned;
 	/* changes only */
 	u64 rate, burst;
 	u32 exit_id;
@@ -108,8 +113,19 @@ static inline struct mv_half *mv_circuit_tx(struct mv_circuit *c)
 
 /* Made from a description that was checked, attached to nothing. ERR_PTR(-EINVAL, -ENOMEM) */
 struct mv_circuit *mv_circuit_alloc(struct mv_node *node, const struct mv_circuit_conf *conf);
-/* After mv_edge_stop(); erased and freed after a grace period. */
-void mv_circuit_free(struct mv_circuit *c);
+/* Of one that was never attached. May sleep. */
+void mv_circuit_discard(struct mv_circuit *c);
+
+/* Into the tables and out, under node->lock; attach: 0, -EEXIST. */
+int mv_circuit_attach(struct mv_node *node, struct mv_circuit *c);
+void mv_circuit_detach(struct mv_node *node, struct mv_circuit *c);
+/* Change the exit session that it may serve, NULL: none. Under node->lock. */
+void mv_circuit_set_exit(struct mv_circuit *c, struct mv_exit *e);
+/*
+ * End of circuits that are detached, listed by link_node: nothing works on them any more when it
+ * returns, and they are freed. One grace period for all. Under node->lock.
+ */
+void mv_circuits_bury(struct mv_node *node, struct list_head *circuits);
 
 int mv_circuit_init(void);			/* caches */
 void mv_circuit_exit(void);

@@ -7,10 +7,48 @@
 #define MV_COMPAT_H
 
 #include <linux/version.h>
+#include <linux/mm.h>
+#include <linux/netdevice.h>
+#include <linux/slab.h>
 #include <crypto/chacha.h>
 #include <net/gro.h>
 #include <net/sock.h>
 #include <net/udp_tunnel.h>
+
+/* ---- memory ---- */
+
+/* A cache that shares its slabs with no other complains when something is left in it at the end. */
+#ifndef SLAB_NO_MERGE
+#define SLAB_NO_MERGE 0
+#endif
+
+#define mv_cache_create(name, type) \
+	kmem_cache_create(name, sizeof(type), __alignof__(type), SLAB_ACCOUNT | SLAB_NO_MERGE, NULL)
+
+/* ---- devices ---- */
+
+/* A device that only NAPI contexts hang on, NULL: no memory. */
+static inline struct net_device *mv_dummy_new(void)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+	struct net_device *dev = kvzalloc(sizeof(*dev), GFP_KERNEL);
+
+	if (dev)
+		init_dummy_netdev(dev);
+	return dev;
+#else
+	return alloc_netdev_dummy(0);
+#endif
+}
+
+static inline void mv_dummy_free(struct net_device *dev)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+	kvfree(dev);
+#else
+	free_netdev(dev);
+#endif
+}
 
 /* ---- crypto ---- */
 
@@ -21,6 +59,8 @@
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+#define CHACHA_KEY_WORDS (CHACHA_KEY_SIZE / 4)
+
 struct chacha_state {
 	u32 x[16];
 };
@@ -50,12 +90,11 @@ struct chacha_state {
 
 /* They took a struct socket until 7.x. */
 #define mv_sock_or_socket(function, type, sk) \
-	__builtin_choose_expr(__builtin_types_compatible_p(typeof(&function), type), sk, (sk)->sk_socket)
-#define mv_setup_udp_tunnel_sock(net, sk, cfg) \
-	setup_udp_tunnel_sock(net, mv_sock_or_socket(setup_udp_tunnel_sock, \
-			      void (*)(struct net *, struct sock *, struct udp_tunnel_sock_cfg *), sk), cfg)
-#define mv_udp_tunnel_sock_release(sk) \
-	udp_tunnel_sock_release(mv_sock_or_socket(udp_tunnel_sock_release, void (*)(struct sock *), sk))
+	__builtin_choose_expr(__builtin_types_compatible_p(typeof(&(function)), type), sk, (sk)->sk_socket)
+#define mv_setup_udp_tunnel_sock(net_, sk_, cfg_) \
+	setup_udp_tunnel_sock(net_, mv_sock_or_socket(setup_udp_tunnel_sock, \
+			      void (*)(struct net *, struct sock *, struct udp_tunnel_sock_cfg *), \
+			      sk_), cfg_)
 
 /* Where in an skb in gro_receive the outer IP header is. */
 static inline int mv_gro_network_offset(const struct sk_buff *skb)

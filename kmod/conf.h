@@ -8,6 +8,7 @@
 #define MV_CONF_H
 
 #include <linux/if.h>
+#include <linux/in.h>
 #include <linux/in6.h>
 #include <linux/types.h>
 #include <meshvpn/cell.h>
@@ -127,7 +128,10 @@ enum mv_verb {
 	MV_DEL,
 };
 
-/* One op of a batch. @present: bits of what `set` changes; fields not named keep their value. */
+/*
+ * One op of a batch. @present: what `set` changes, BIT(attribute) of the object's nest in
+ * include/uapi/linux/meshvpn.h (BIT(MESHVPN_A_CIRCUIT_RATE), …); the rest keeps its value.
+ */
 struct mv_op {
 	enum mv_verb verb;
 	enum mv_object object;

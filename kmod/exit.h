@@ -47,9 +47,17 @@ void mv_exit_free(struct mv_exit *e);		/* after a grace period */
 struct mv_selector *mv_selector_alloc(const struct mv_selector_conf *conf);
 void mv_selector_free(struct mv_selector *s);	/* NULL is fine */
 
+/* Into the tables and out, under node->lock; attach: 0, -EEXIST. */
+int mv_exit_attach(struct mv_node *node, struct mv_exit *e);
+void mv_exit_detach(struct mv_node *node, struct mv_exit *e);
+
+int mv_exit_init(void);				/* caches */
+void mv_exit_exit(void);
+
 /* Under node->lock. */
 struct mv_exit *mv_exit_find(const struct mv_node *node, u32 id);
 /* Who holds an inner address at this device? RCU. @family: 4 or 6 */
+u32 mv_inner_hash(const struct mv_node *node, const struct mv_device *device, u8 family, const u8 *addr);
 struct mv_exit *mv_inner_find(const struct mv_node *node, const struct mv_device *device, u8 family,
 			      const u8 *addr);
 /* The session of the longest prefix that holds a destination; RCU; 0: none. */

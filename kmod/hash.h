@@ -29,6 +29,7 @@ struct mv_hash_table {
 struct mv_hash {
 	struct mv_hash_table __rcu *table;
 	u32 count;
+	unsigned long grown;		/* grace period after which the side that is not used is free */
 	siphash_key_t key;		/* peers choose circuit ids: no chain may be aimed at */
 };
 
@@ -42,6 +43,17 @@ void mv_hash_grow(struct mv_hash *h);
 static inline u32 mv_hash_key(const struct mv_hash *h, u64 key)
 {
 	return (u32)siphash_1u64(key, &h->key);
+}
+
+/* Under the node's mutex. */
+static inline u32 mv_hash_mask(const struct mv_hash *h)
+{
+	return rcu_dereference_protected(h->table, 1)->mask;
+}
+
+static inline u32 mv_hash_side(const struct mv_hash *h)
+{
+	return rcu_dereference_protected(h->table, 1)->side;
 }
 
 /* First node of the chain of @hash; compare ->hash and the key. Under RCU, or the node's mutex. */
@@ -60,6 +72,12 @@ static inline struct mv_hash_node *mv_hash_next(const struct mv_hash_node *at, u
 
 	return n ? container_of(n, struct mv_hash_node, side[side]) : NULL;
 }
+
+/* Every node of a table: for writers. Nodes may be taken out on the way. */
+#define mv_hash_for_all(h, bucket, n, next)					\
+	for (bucket = 0; bucket <= mv_hash_mask(h); bucket++)			\
+		for (n = mv_hash_first(h, bucket, &(u32){ 0 });			\
+		     n && ({ next = mv_hash_next(n, mv_hash_side(h)); 1; }); n = next)
 
 #define mv_hash_for_each(h, hash_, n, side)					\
 	for (n = mv_hash_first(h, hash_, &(side)); n; n = mv_hash_next(n, side))	\

@@ -6,6 +6,7 @@
 #ifndef MV_LINK_H
 #define MV_LINK_H
 
+#include <linux/socket.h>
 #include <net/dst_cache.h>
 #include <meshvpn/header.h>
 
@@ -22,7 +23,9 @@ struct mv_path {
 	struct rcu_head rcu;
 	struct mv_endpoint remote;
 	u32 remote_lanes, local_lane, local_lanes;
-	struct dst_cache cache[];		/* one a remote lane group: see mv_path_cache() */
+	u32 route_mark;				/* of the socket that the cache was filled for */
+	int route_oif;
+	struct dst_cache cache;			/* of all lanes: routes do not depend on ports */
 };
 
 /* A link id under which cells may come. */
@@ -46,6 +49,7 @@ struct mv_link_session {
 	atomic64_t address_hash;		/* of the last one told */
 	/* changes only */
 	struct list_head link_node;
+	u32 remote_lanes, local_lane, local_lanes;	/* of the path, kept where there is none */
 	u32 rx_ids_count;
 	struct mv_rx_id rx_ids[MV_LINK_IDS];
 	struct rcu_head rcu;
@@ -87,7 +91,14 @@ static inline struct mv_link_session *mv_link_rx(const struct mv_hash *rx_ids, u
 	return NULL;
 }
 
-/* Made from a checked description, attached to nothing. ERR_PTR(-EINVAL, -ENOMEM) */
+static inline bool mv_endpoint_ok(const struct mv_endpoint *e)
+{
+	return !e->family || e->family == AF_INET || e->family == AF_INET6;
+}
+
+/* Are the lanes in range: the peer's, and ours that may send? */
+bool mv_lanes_ok(const struct mv_node *node, const struct mv_link_session_conf *conf);
+/* Made from a description that is checked, attached to nothing. ERR_PTR(-EINVAL, -ENOMEM) */
 struct mv_link *mv_link_alloc(struct mv_node *node, const struct mv_link_conf *conf);
 struct mv_link_session *mv_link_session_alloc(struct mv_link *link,
 					      const struct mv_link_session_conf *conf);
@@ -97,6 +108,14 @@ struct mv_path *mv_path_alloc(const struct mv_endpoint *remote, u32 remote_lanes
 void mv_link_free(struct mv_link *link);
 void mv_link_session_free(struct mv_link_session *s);
 void mv_path_free(struct mv_path *path);	/* NULL is fine */
+
+/* Set the bucket of what goes up by the link's rate or the node's. Under node->lock. */
+void mv_link_rate(struct mv_link *link);
+/* Into the tables and out, under node->lock; attach: 0, -EEXIST, -EINVAL (an id twice). */
+int mv_link_attach(struct mv_node *node, struct mv_link *link);
+void mv_link_detach(struct mv_node *node, struct mv_link *link);
+int mv_link_session_attach(struct mv_node *node, struct mv_link_session *s);
+void mv_link_session_detach(struct mv_node *node, struct mv_link_session *s);
 
 /* Under node->lock. */
 struct mv_link *mv_link_find(const struct mv_node *node, u32 id);
