@@ -11,14 +11,14 @@ debian_build() {
 	with_lock "$1" debian_get "$1"
 }
 
-# the package that a meta package stands for
+# of what package $1 depends on, that whose name matches; a meta package's meaning, for example
 debian_meaning() {
 	apt-cache depends --no-recommends --no-suggests "$1" 2>/dev/null |
-		awk -v p="$2" '$1 == "Depends:" && $2 ~ p { print $2; exit }'
+		awk -v p="$2" '$1 == "Depends:" && $2 ~ p { print $2 }'
 }
 
 debian_get() {
-	local name=$1 image headers version common kbuild dir part release
+	local name=$1 image headers version dir part release parts
 	[[ ! -e $kernel_cache/$name || $refresh ]] || return 0
 	need depmod kmod
 	need dpkg-deb dpkg
@@ -32,15 +32,16 @@ debian_get() {
 		say "fetching $image $version"
 		rm -rf "$part"
 		mkdir -p "$part/image"
+		# newer ones come in parts
+		mapfile -t parts < <(debian_meaning "$image" '^linux-(binary|modules)-')
 		if [[ $kind == debian ]]; then
 			headers=linux-headers-$release
-			common=$(debian_meaning "$headers" '-common')
-			kbuild=$(debian_meaning "$headers" '^linux-kbuild-')
-			fetch "$part/deb" "$image" "$headers" "$common" "$kbuild"
+			mapfile -t -O "${#parts[@]}" parts < <(echo "$headers"
+				debian_meaning "$headers" '^linux-(headers-.*-common|kbuild-)')
 		else
-			fetch "$part/deb" "$image"
 			debian_root "$part/root" "$release"
 		fi
+		fetch "$part/deb" "$image" "${parts[@]}"
 		debian_unpack "$part" "$dir" "$release"
 		rm -rf "$part/deb"
 		echo "$release" >"$part/release"
@@ -69,7 +70,7 @@ debian_root() {
 	((EUID == 0)) || die "not root, and $suite's compiler needs a root of its own; next: sudo tools/kernel build $name"
 	say "making a root of $suite with its compiler (a minute)"
 	[[ $base == "$suite" ]] || target=/$suite
-	mmdebstrap --variant=apt --include="make,linux-headers-$2$target" --skip=check/empty \
+	mmdebstrap --variant=apt --include="make,perl,python3,linux-headers-$2$target" --skip=check/empty \
 		--aptopt='Apt::Install-Recommends "false"' --aptopt='Acquire::Check-Valid-Until "false"' \
 		--dpkgopt='path-exclude=/usr/share/{doc,man,locale,info}/*' \
 		"$base" "$1" - <"$(dirname "$APT_CONFIG")/sources.list" >"$log" 2>&1 ||
@@ -78,11 +79,18 @@ debian_root() {
 
 debian_release() { cat "$kernel_cache/$1/release"; }
 
-debian_image() { realpath "$kernel_cache/$1/image/boot/vmlinuz-$(debian_release "$1")"; }
+debian_image() {
+	local dir release
+	dir=$(realpath "$kernel_cache/$1")
+	release=$(<"$dir/release")
+	find "$dir/image/boot/vmlinuz-$release" "$dir/image/lib/modules/$release/vmlinuz" 2>/dev/null | head -n 1 | grep . ||
+		die "no vmlinuz in $dir/image; next: tools/kernel drop $1, and again"
+}
 
 # for a kernel with a root of its own this is a path in there
 debian_dir() {
-	local dir=/usr/src/linux-headers-$(debian_release "$1")
+	local dir
+	dir=/usr/src/linux-headers-$(debian_release "$1")
 	[[ $kind == chroot ]] || dir=$(realpath "$kernel_cache/$1")/image$dir
 	echo "$dir"
 }
