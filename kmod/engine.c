@@ -67,7 +67,7 @@ static void nothing(void *arg)
 {
 }
 
-/* After a grace period since the last socket lost the node: nobody pushes or kicks. */
+/* A grace period after the last socket lost the node: nobody pushes or kicks. Another one follows. */
 void mv_engine_fini(struct mv_engine *e)
 {
 	if (!e->node)
@@ -75,7 +75,7 @@ void mv_engine_fini(struct mv_engine *e)
 	/* a kick that is on its way has arrived when this one has */
 	smp_call_function_single(e->cpu, nothing, NULL, 1);
 	napi_disable(&e->napi);
-	netif_napi_del(&e->napi);
+	__netif_napi_del(&e->napi);
 	if (e->ring)
 		mv_engine_purge(e);
 	if (e->outs)
