@@ -356,6 +356,20 @@ lab_daemon() {
 	lab_spawn "$host" meshvpnd "$LAB_BUILD/meshvpnd" --config "$config" "$@"
 }
 
+# lab_datapath HOST: what $MESHVPN_DATAPATH says for it: words, of which NAME is for all hosts and
+# HOST=NAME for one, as in "user anna=kmod"; nothing if it says nothing
+lab_datapath() {
+	local w all= one=
+	for w in ${MESHVPN_DATAPATH-}; do
+		case $w in
+		"$1="*) one=${w#*=} ;;
+		*=*) ;;
+		*) all=$w ;;
+		esac
+	done
+	echo "${one:-$all}"
+}
+
 # lab_config HOST ROLE [SECTION.KEY=VALUE...]: writes LAB_DIR/HOST/meshvpnd.conf for a client,
 # relay or exit, and prints its path. A later value of a key comes in addition to an earlier one,
 # except where it replaces a default of here.
@@ -369,6 +383,8 @@ lab_config() {
 		Node.StateDirectory Node.ControlSocket Node.DescriptorDirectory
 		Client.Enable Relay.Enable Relay.Nickname Exit.Enable)
 	shift 2
+	w=$(lab_datapath "$host")
+	[[ ! $w ]] || value[Node.Datapath]=$w order+=(Node.Datapath)
 	case $role in
 	client) value[Client.Enable]=yes; set -- Client.Interface=mesh0 Client.Hops=3 Client.Route=bound "$@" ;;
 	relay) value[Relay.Enable]=yes ;;
