@@ -13,8 +13,6 @@
 
 #define PASS_RATE 50		/* cells up per second of one circuit under pass */
 #define PASS_BURST 64
-#define CONTROL_RATE 100	/* control messages up per second of one circuit */
-#define CONTROL_BURST 128
 
 static struct kmem_cache *circuits;
 
@@ -81,7 +79,6 @@ static void circuit_fill(struct mv_circuit *c, const struct mv_circuit_conf *con
 	half_init(&c->backward, c, true);
 	mv_circuit_tx(c)->next = MV_COUNTER_FIRST;
 	mv_bucket_set(&c->pass_bucket, PASS_RATE, PASS_BURST);
-	mv_bucket_set(&c->control_bucket, CONTROL_RATE, CONTROL_BURST);
 	INIT_LIST_HEAD(&c->link_node);
 	INIT_LIST_HEAD(&c->out_node);
 	INIT_LIST_HEAD(&c->exit_node);
@@ -199,14 +196,10 @@ void mv_circuits_bury(struct mv_node *node, struct list_head *list)
 {
 	struct mv_circuit *c, *next;
 
-	if (list_empty(list))
-		return;
-	list_for_each_entry(c, list, link_node)
-		WRITE_ONCE(c->dead, true);
-	/* one that was found before it went out may still be queued or packed for until then */
-	synchronize_rcu_expedited();
 	list_for_each_entry_safe(c, next, list, link_node) {
 		list_del_init(&c->link_node);
+		/* a softirq that found it before queues nothing more, and the edge says so itself */
+		WRITE_ONCE(c->dead, true);
 		mv_queue_forget(node, c);
 		circuit_free(c);
 		cond_resched();

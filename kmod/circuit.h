@@ -122,8 +122,8 @@ void mv_circuit_detach(struct mv_node *node, struct mv_circuit *c);
 /* Change the exit session that it may serve, NULL: none. Under node->lock. */
 void mv_circuit_set_exit(struct mv_circuit *c, struct mv_exit *e);
 /*
- * End of circuits that are detached, listed by link_node: nothing works on them any more when it
- * returns, and they are freed. One grace period for all. Under node->lock.
+ * End of circuits that are detached, listed by link_node: no new cell finds them, none waits, no
+ * timer runs; they are freed after a grace period, for which nobody waits. Under node->lock.
  */
 void mv_circuits_bury(struct mv_node *node, struct list_head *circuits);
 

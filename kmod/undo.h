@@ -32,7 +32,7 @@ enum mv_undo_pointee {
 void mv_undo_init(struct mv_undo *u, struct mv_node *node);
 /* All is as before the batch, what it made is freed. */
 void mv_undo_rollback(struct mv_undo *u);
-/* What it deleted is freed, when no softirq works on it. May sleep for a grace period. */
+/* What it deleted is freed, after a grace period for which nobody waits. */
 void mv_undo_commit(struct mv_undo *u);
 
 /* The following return 0 or -ENOMEM, and then have changed nothing. */
