@@ -50,6 +50,57 @@ static inline void mv_dummy_free(struct net_device *dev)
 #endif
 }
 
+static inline void mv_dev_set_lltx(struct net_device *dev)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+	dev->features |= NETIF_F_LLTX;
+#else
+	dev->lltx = true;
+#endif
+}
+
+/* Packets and bytes by CPU: the core has them since 6.7. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#define mv_dev_set_tstats(dev) do { } while (0)
+#define mv_tstats_alloc(dev) (!((dev)->tstats = netdev_alloc_pcpu_stats(struct pcpu_sw_netstats)))
+#define mv_tstats_free(dev) free_percpu((dev)->tstats)
+#else
+#define mv_dev_set_tstats(dev) ((dev)->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS)
+#define mv_tstats_alloc(dev) 0
+#define mv_tstats_free(dev) do { } while (0)
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#define MV_NEWLINK_PARAMS struct net *net, struct net_device *dev, struct nlattr **tb, \
+			  struct nlattr **data, struct netlink_ext_ack *extack
+#else
+#define MV_NEWLINK_PARAMS struct net_device *dev, struct rtnl_newlink_params *params, \
+			  struct netlink_ext_ack *extack
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#include <net/gso.h>
+#endif
+
+/* ---- timers ---- */
+
+static inline void mv_hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*function)(struct hrtimer *),
+				    clockid_t clock, enum hrtimer_mode mode)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+#else
+	hrtimer_setup(timer, function, clock, mode);
+#endif
+}
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define mv_timer_delete_sync(timer) del_timer_sync(timer)
+#else
+#define mv_timer_delete_sync(timer) timer_delete_sync(timer)
+#endif
+
 /* ---- crypto ---- */
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
@@ -105,5 +156,14 @@ static inline int mv_gro_network_offset(const struct sk_buff *skb)
 	return NAPI_GRO_CB(skb)->network_offset;
 #endif
 }
+
+/* ---- netlink ---- */
+
+/* Attributes of a dump's request. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define mv_dump_attrs(cb) (genl_dumpit_info(cb)->attrs)
+#else
+#define mv_dump_attrs(cb) (genl_dumpit_info(cb)->info.attrs)
+#endif
 
 #endif

@@ -29,7 +29,7 @@ struct mv_event {
 	u32 len;
 };
 
-/* Softirq or task; allocates with GFP_ATOMIC. @e: engine to count in, NULL: this CPU's. */
+/* Softirq or task, not in hard interrupts; allocates with GFP_ATOMIC, counts with this CPU. */
 void mv_event_send(struct mv_node *node, const struct mv_event *event);
 
 #endif
