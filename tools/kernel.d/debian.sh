@@ -33,7 +33,7 @@ debian_get() {
 		rm -rf "$part"
 		mkdir -p "$part/image"
 		# newer ones come in parts
-		mapfile -t parts < <(debian_meaning "$image" '^linux-(binary|modules)-')
+		mapfile -t parts < <(debian_meaning "$image" '^linux-(base|binary|modules)-')
 		if [[ $kind == debian ]]; then
 			headers=linux-headers-$release
 			mapfile -t -O "${#parts[@]}" parts < <(echo "$headers"
@@ -80,11 +80,13 @@ debian_root() {
 debian_release() { cat "$kernel_cache/$1/release"; }
 
 debian_image() {
-	local dir release
+	local dir release f
 	dir=$(realpath "$kernel_cache/$1")
 	release=$(<"$dir/release")
-	find "$dir/image/boot/vmlinuz-$release" "$dir/image/lib/modules/$release/vmlinuz" 2>/dev/null | head -n 1 | grep . ||
-		die "no vmlinuz in $dir/image; next: tools/kernel drop $1, and again"
+	for f in "$dir/image/boot/vmlinuz-$release" "$dir/image/lib/modules/$release/vmlinuz"; do
+		[[ ! -e $f ]] || { echo "$f"; return 0; }
+	done
+	die "no vmlinuz in $dir/image; next: tools/kernel drop $1, and again"
 }
 
 # for a kernel with a root of its own this is a path in there
