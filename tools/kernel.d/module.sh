@@ -9,8 +9,8 @@
 # module_sources DIR: what the module in DIR is compiled from
 module_sources() {
 	local list=(.)
-	[[ $1 != "$kernel_top" ]] || list=(Kbuild kmod include selftests/kmod)
-	(cd "$1" && find "${list[@]}" -name planted -prune -o -type f \
+	[[ $1 != "$kernel_top" ]] || list=(Kbuild kmod include)
+	(cd "$1" && find "${list[@]}" -type f \
 		\( -name '*.[chS]' -o -name Kbuild -o -name 'Makefile' \) ! -name '*.mod.c' -printf '%p\n' 2>/dev/null |
 		sed 's|^\./||' | sort)
 }
@@ -32,7 +32,7 @@ module_copy() {
 module_tree() {
 	local what=kmod
 	[[ $source == "$kernel_top" ]] || what=kmod-${source##*/}
-	echo "$kernel_top/build/$what/$1${strict:+.strict}"
+	echo "$kernel_top/build/$what/$1${strict:+.strict}${kunit:+.kunit}"
 }
 
 # all that decides what comes out; cheap, since tools/vm asks each time
@@ -47,6 +47,7 @@ module_make() {
 	module_copy "$source" "$tree"
 	args=(-C "$(kernel_dir "$name")" "M=$tree" W=1 -j"$jobs")
 	[[ $kind != uml ]] || args+=(ARCH=um)
+	[[ ! $kunit ]] || args+=(MESHVPN_KUNIT=1)
 	[[ ! $strict ]] || args+=(KCFLAGS=-Werror)
 	# sparse looks at what is compiled anyway (1), or at everything (2)
 	[[ ! $sparse ]] || args+=("C=$([[ $strict ]] && echo 2 || echo 1)" "CHECK=sparse -Wno-decl")

@@ -38,6 +38,13 @@ tail_of_console() {
 	[[ ! -s $state/qemu.log ]] || sed 's/^/  qemu: /' "$state/qemu.log" >&2
 }
 
+# the results of the tests in the module, as the kernel printed them; those of the boot are none
+kunit_results() {
+	tr -d '\r' <"$state/console" | sed 's/^\[ *[0-9.]*\] //' |
+		awk '/^KTAP version/ { n++ } n > 1 && /^ *(KTAP|1\.\.|ok|not ok|#)/ { print; if (/^ *ok/) ok++; if (/^ *not ok/) bad++ }
+			END { if (!ok) print "tools/vm: the module ran no tests of its own"; exit !ok || bad }'
+}
+
 # judge: exits
 judge() {
 	local status unload='' said how
@@ -84,5 +91,6 @@ judge() {
 		tail_of_console
 		exit 70
 	fi
+	[[ ! $kunit ]] || kunit_results || exit 1
 	exit "$status"
 }
