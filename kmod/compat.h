@@ -11,6 +11,7 @@
 #include <linux/netdevice.h>
 #include <linux/slab.h>
 #include <crypto/chacha.h>
+#include <net/genetlink.h>
 #include <net/gro.h>
 #include <net/sock.h>
 #include <net/udp_tunnel.h>
@@ -164,6 +165,20 @@ static inline int mv_gro_network_offset(const struct sk_buff *skb)
 #define mv_dump_attrs(cb) (genl_dumpit_info(cb)->attrs)
 #else
 #define mv_dump_attrs(cb) (genl_dumpit_info(cb)->info.attrs)
+#endif
+
+#ifndef NLA_POLICY_MAX_LEN
+#define NLA_POLICY_MAX_LEN(max) { .type = NLA_BINARY, .len = max }
+#endif
+
+/* the pointer was not to const */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#undef NLA_POLICY_FULL_RANGE
+#define NLA_POLICY_FULL_RANGE(tp, range_) {				\
+	.type = NLA_ENSURE_UINT_OR_BINARY_TYPE(tp),			\
+	.validation_type = NLA_VALIDATE_RANGE_PTR,			\
+	.range = (struct netlink_range_validation *)(range_),		\
+}
 #endif
 
 #endif

@@ -10,6 +10,7 @@
 #include "netlink_gen.h"
 
 #include <uapi/linux/meshvpn.h>
+#include <compat.h>
 
 /* Integer value ranges */
 static const struct netlink_range_validation meshvpn_a_node_hold_us_range = {

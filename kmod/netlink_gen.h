@@ -11,6 +11,7 @@
 #include <net/genetlink.h>
 
 #include <uapi/linux/meshvpn.h>
+#include <compat.h>
 
 /* Common nested types */
 extern const struct nla_policy meshvpn_circuit_nl_policy[MESHVPN_A_CIRCUIT_PAD + 1];
