@@ -23,12 +23,14 @@
 
 #define DATAGRAMS 16			/* of one system call */
 #define DATAGRAM_MAX 65535
+#define COUNTER_MARGIN (1ULL << 32)	/* the module's: numbers left when it raises EV_COUNTER */
 
 struct kmod {
 	struct datapath dp;
 	struct kmod_conn *conn;
 	u32 node, lanes, next;		/* next: lane that is read next */
 	int sockets[DATAPATH_LANES_MAX];
+	u64 volume_limit;
 	int epoll, more;		/* more: eventfd, readable while events wait here */
 	/* what a look at the module's state found after events were lost; handed up like events */
 	struct datapath_event *found;
@@ -93,13 +95,21 @@ static void found(struct kmod *k, const struct datapath_event *event)
 static int look_circuit(void *arg, const struct nlmsghdr *h)
 {
 	struct datapath_circuit_info info;
-	struct datapath_event event = { .kind = DATAPATH_EV_PASS };
+	struct datapath_event event = { 0 };
+	struct kmod *k = arg;
 
-	if (kmod_get_circuit(h, &info) || info.conf.pass || !info.last_rx)
+	if (kmod_get_circuit(h, &info))
 		return 0;
 	event.link = info.conf.link;
 	event.circuit = info.conf.circuit;
-	found(arg, &event);
+	event.counter = info.next_counter;
+	event.kind = DATAPATH_EV_PASS;
+	if (!info.conf.pass && info.last_rx)
+		found(k, &event);
+	event.kind = DATAPATH_EV_COUNTER;
+	if (info.next_counter >= MV_COUNTER_MAX - COUNTER_MARGIN ||
+	    (k->volume_limit && info.rx_bytes + info.tx_bytes + info.back_bytes >= k->volume_limit))
+		found(k, &event);
 	return 0;
 }
 
@@ -118,7 +128,7 @@ static int look_session(void *arg, const struct nlmsghdr *h)
 
 /*
  * What was lost of addresses comes again, and control messages are repeated by who needs them. But
- * PASS and SESSION are told once, so they are looked up.
+ * PASS, COUNTER and SESSION are told once, so they are looked up.
  */
 static void look_for_lost(struct kmod *k)
 {
@@ -447,6 +457,7 @@ static int kmod_open(struct datapath **dp, const struct datapath_conf *conf, con
 	k->dp.arg = arg;
 	k->epoll = k->more = -1;
 	k->lanes = conf->lanes;
+	k->volume_limit = conf->volume_limit;
 	memcpy(k->sockets, conf->sockets, sizeof(k->sockets));
 	err = kmod_conn_open(&k->conn, conf->netlink > 0 ? conf->netlink : -1);
 	if (err && conf->netlink > 0)

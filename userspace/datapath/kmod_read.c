@@ -238,7 +238,7 @@ int kmod_get_link(const struct nlmsghdr *h, struct datapath_link_info *l)
 
 int kmod_get_link_session(const struct nlmsghdr *h, struct kmod_link_session_info *s)
 {
-	struct nlattr *tb[ATTRS + 1], *all[ATTRS + 1], *a;
+	struct nlattr *tb[ATTRS + 1], *all[ATTRS + 1], *info[ATTRS + 1], *a;
 	int left;
 
 	memset(s, 0, sizeof(*s));
@@ -255,6 +255,7 @@ int kmod_get_link_session(const struct nlmsghdr *h, struct kmod_link_session_inf
 	s->conf.remote_lanes = (u32)number(tb[MESHVPN_A_LINK_SESSION_REMOTE_LANES]);
 	s->conf.local_lane = (u32)number(tb[MESHVPN_A_LINK_SESSION_LOCAL_LANE]);
 	s->conf.local_lanes = (u32)number(tb[MESHVPN_A_LINK_SESSION_LOCAL_LANES]);
+	s->opened = nest(all[MESHVPN_A_LINK_SESSION_INFO], info) && info[MESHVPN_A_LINK_SESSION_INFO_OPENED];
 	return s->conf.link ? 0 : -EBADMSG;
 }
 
