@@ -7,14 +7,24 @@
 #ifndef MV_DEVICE_H
 #define MV_DEVICE_H
 
+#include <linux/hrtimer.h>
 #include <linux/netdevice.h>
 
+#include "bucket.h"
 #include "conf.h"
 
 struct mv_node;
 struct mv_selector;
 
 #define MV_MTU_DEFAULT 1420
+
+/* A queue that waits for the socket that its next packet would leave by. */
+struct mv_device_queue {
+	struct hrtimer wait;
+	struct net_device *dev;
+	u32 index;
+	u64 half;			/* mv_half_key() of the circuit that met a full socket */
+};
 
 struct mv_device {
 	struct net_device *dev;
@@ -23,6 +33,8 @@ struct mv_device {
 	u32 id;
 	enum mv_role role;
 	u64 __percpu *drops;			/* MV_DROPS a CPU, for ethtool */
+	struct mv_bucket errors;		/* ICMP errors a second */
+	struct mv_device_queue *queues;
 	/* changes only, under rtnl and node->lock */
 	struct list_head node_list;		/* mv_node.devices */
 	struct list_head exits;			/* mv_exit.device_node */

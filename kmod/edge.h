@@ -8,10 +8,35 @@
 #ifndef MV_EDGE_H
 #define MV_EDGE_H
 
+#include <linux/timer.h>
 #include <meshvpn/frame.h>
 
 #include "circuit.h"
 #include "engine.h"
+#include "onion.h"
+#include "reassembly.h"
+
+/* One a circuit. What is sent and what is received have locks of their own; both taken with BH off. */
+struct mv_edge {
+	struct mv_circuit *circuit;
+	/* device to cells */
+	spinlock_t lock;
+	bool open;			/* the packer has a payload */
+	bool stopped;			/* written under both locks */
+	u8 class;			/* of the open payload */
+	struct mv_frame_packer packer;	/* in scratch */
+	u64 since, last_sent;		/* ns: the payload is open; a cell left */
+	struct hrtimer hold;
+	/* cells to device */
+	spinlock_t rx_lock;
+	struct timer_list expiry;
+	struct mv_reassembly reassembly;
+	/* origin, under the backward half's lock */
+	u64 highest[MV_HOPS_MAX];	/* counters by hop, of cells that verified */
+	struct mv_replay terminus;	/* window over the terminus's numbers */
+
+	u8 scratch[MV_ONION_SCRATCH] __aligned(64);
+};
 
 /* NULL: no memory. */
 struct mv_edge *mv_edge_new(struct mv_circuit *c);
@@ -27,13 +52,18 @@ void mv_edge_packet(struct mv_engine *e, struct mv_circuit *c, struct sk_buff *s
 /* A payload came out of a cell that is verified and new. Packets go to e->deliver. */
 void mv_edge_payload(struct mv_engine *e, struct mv_circuit *c, u64 counter, const u8 *payload, u32 len);
 /*
- * Send a control message (subtype 0x80). Any context that may take BH locks, RCU.
- * 0, -EMSGSIZE, -EAGAIN (terminus under pass, or the socket is full)
+ * Send a control message (subtype 0x80). Any context that may take BH locks, RCU. It goes before
+ * data that wait for the socket, since it is rare and the circuit's life may depend on it.
+ * 0, -EMSGSIZE, -EAGAIN (terminus under pass, or there is no way to send)
  */
 int mv_edge_control(struct mv_node *node, struct mv_circuit *c, const u8 *data, u32 len);
 
 /* inner.c: the circuit for a packet from the device, or NULL (counted, answered with ICMP). RCU. */
 struct mv_circuit *mv_inner_route(struct mv_engine *e, struct mv_device *d, struct sk_buff *skb);
+/* The same without any effect, for the choice of a queue: circuit id, or 0. RCU. */
+u32 mv_inner_peek(const struct mv_node *node, const struct mv_device *d, const struct sk_buff *skb);
+/* A packet into a device that is attached to nothing: an ICMP error. BH off. */
+void mv_inner_refuse(struct mv_device *d, struct sk_buff *skb);
 /* May this packet out of @c go to its device? Counts if not. */
 bool mv_inner_accept(struct mv_engine *e, struct mv_circuit *c, const u8 *packet, u32 len);
 

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * All layers of a cell at once, for the origin (Documentation/protocol.rst, "Layers"): wrap with
- * the filler of Sphinx, unwrap by decrypting heads. Same context as layer.h.
+ * the filler of Sphinx, unwrap by decrypting heads. Context: softirq, or task with BH off; no locks
+ * needed. Key streams and what else is secret are erased.
  */
 #ifndef MV_ONION_H
 #define MV_ONION_H
 
 #include "circuit.h"
 
-#define MV_ONION_SCRATCH 1536		/* bytes of work space, aligned to 64 */
+/*
+ * Bytes of work space, aligned to 64. While a cell is wrapped, layer i (from 1, the guard's) lies
+ * in it as a cell at 16 * (i - 1) of which only S and body are used: so S i+1 and body i+1 as they
+ * lie are the plaintext of layer i, and every layer but the last is put on in place.
+ */
+#define MV_ONION_SCRATCH 1536
 
 /* Where in the scratch the payload, B - R bytes, has to lie before mv_onion_wrap(). */
 static inline u32 mv_onion_payload_at(u32 hops)
 {
-	return hops > 1 ? MV_LAYER_LEN * hops : MV_CELL_BODY;
+	return MV_CELL_BODY + MV_LAYER_LEN * (hops - 1);
 }
 
 /**
@@ -36,5 +42,8 @@ void mv_onion_wrap(u8 *out, u8 *scratch, const struct mv_onion_keys *keys, u64 c
  */
 int mv_onion_unwrap(u8 *scratch, const u8 *in, const struct mv_onion_keys *keys, u64 counter,
 		    const u64 *highest, u64 *seen, u32 body);
+
+/* Random bytes that need not outlive anybody: padding under other layers. BH off. */
+void mv_onion_fill(u8 *to, u32 len);
 
 #endif
