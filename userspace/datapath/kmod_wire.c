@@ -126,11 +126,11 @@ static void put_endpoint(struct put *p, int type, const struct endpoint *e)
 	end(p, nest);
 }
 
-/* ---- objects: @set are the fields that the verb takes, 0 for a delete ---- */
+/* ---- objects: @type of the nest; @set are the fields that the verb takes, 0 for a delete ---- */
 
-static void put_device(struct put *p, enum datapath_verb verb, const struct datapath_device *d, u32 set)
+static void put_device(struct put *p, int type, enum datapath_verb verb, const struct datapath_device *d, u32 set)
 {
-	struct nlattr *nest = begin(p, MESHVPN_A_DEVICE);
+	struct nlattr *nest = begin(p, type);
 
 	p32(p, MESHVPN_A_DEVICE_ID, d->id);
 	if (verb == DATAPATH_NEW) {
@@ -142,9 +142,9 @@ static void put_device(struct put *p, enum datapath_verb verb, const struct data
 	end(p, nest);
 }
 
-static void put_link(struct put *p, const struct datapath_link *l, u32 set)
+static void put_link(struct put *p, int type, const struct datapath_link *l, u32 set)
 {
-	struct nlattr *nest = begin(p, MESHVPN_A_LINK);
+	struct nlattr *nest = begin(p, type);
 
 	p32(p, MESHVPN_A_LINK_ID, l->id);
 	if (set & KMOD_UP_RATE) {
@@ -166,9 +166,9 @@ static void put_session_keys(struct put *p, const struct datapath_link_session *
 	pbytes(p, MESHVPN_A_LINK_SESSION_TX_MASK, s->tx_mask, sizeof(s->tx_mask));
 }
 
-static void put_link_session(struct put *p, enum datapath_verb verb, const struct datapath_link_session *s, u32 set)
+static void put_link_session(struct put *p, int type, enum datapath_verb verb, const struct datapath_link_session *s, u32 set)
 {
-	struct nlattr *nest = begin(p, MESHVPN_A_LINK_SESSION);
+	struct nlattr *nest = begin(p, type);
 
 	p32(p, MESHVPN_A_LINK_SESSION_LINK, s->link);
 	p32(p, MESHVPN_A_LINK_SESSION_INDEX, s->index);
@@ -189,9 +189,9 @@ static void put_link_session(struct put *p, enum datapath_verb verb, const struc
 	end(p, nest);
 }
 
-static void put_session(struct put *p, enum datapath_verb verb, const struct datapath_session *s, u32 set)
+static void put_session(struct put *p, int type, enum datapath_verb verb, const struct datapath_session *s, u32 set)
 {
-	struct nlattr *nest = begin(p, MESHVPN_A_SESSION);
+	struct nlattr *nest = begin(p, type);
 
 	p32(p, MESHVPN_A_SESSION_ID, s->id);
 	if (verb == DATAPATH_NEW) {
@@ -223,9 +223,9 @@ static void put_circuit_new(struct put *p, const struct datapath_circuit *c)
 	pbytes(p, MESHVPN_A_CIRCUIT_KB, c->kb, keys * MV_KEY_LEN);
 }
 
-static void put_circuit(struct put *p, enum datapath_verb verb, const struct datapath_circuit *c, u32 set)
+static void put_circuit(struct put *p, int type, enum datapath_verb verb, const struct datapath_circuit *c, u32 set)
 {
-	struct nlattr *nest = begin(p, MESHVPN_A_CIRCUIT);
+	struct nlattr *nest = begin(p, type);
 
 	p32(p, MESHVPN_A_CIRCUIT_LINK, c->link);
 	p32(p, MESHVPN_A_CIRCUIT_CIRCUIT, c->circuit);
@@ -258,9 +258,9 @@ static void put_prefix(struct put *p, const struct datapath_prefix *x)
 }
 
 /* Prefixes from @at; the rest goes into attributes of their own. */
-static void put_selector(struct put *p, const struct datapath_selector *s, u32 at)
+static void put_selector(struct put *p, int type, const struct datapath_selector *s, u32 at)
 {
-	struct nlattr *nest = begin(p, MESHVPN_A_SELECTOR);
+	struct nlattr *nest = begin(p, type);
 	u32 i;
 
 	p32(p, MESHVPN_A_SELECTOR_DEVICE, s->device);
@@ -287,22 +287,31 @@ static int check_op(const struct datapath_op *op)
 	return 0;
 }
 
-/* All but selectors, which may need several. */
-static void put_object(struct put *p, const struct datapath_op *op, u32 fields)
+/* All but selectors, which may need several. @batch: inside of an op, where the nests have other numbers. */
+static void put_object(struct put *p, const struct datapath_op *op, u32 fields, bool batch)
 {
+	static const int types[][2] = {
+		[DATAPATH_OBJ_DEVICE] = { MESHVPN_A_DEVICE, MESHVPN_A_OP_DEVICE },
+		[DATAPATH_OBJ_LINK] = { MESHVPN_A_LINK, MESHVPN_A_OP_LINK },
+		[DATAPATH_OBJ_LINK_SESSION] = { MESHVPN_A_LINK_SESSION, MESHVPN_A_OP_LINK_SESSION },
+		[DATAPATH_OBJ_SESSION] = { MESHVPN_A_SESSION, MESHVPN_A_OP_SESSION },
+		[DATAPATH_OBJ_CIRCUIT] = { MESHVPN_A_CIRCUIT, MESHVPN_A_OP_CIRCUIT },
+		[DATAPATH_OBJ_SELECTOR] = { 0, 0 },
+	};
+	int type = types[op->object][batch];
 	u32 set = op->verb == DATAPATH_DEL ? 0 : op->verb == DATAPATH_NEW ? (u32)KMOD_ALL : fields;
 
 	switch (op->object) {
 	case DATAPATH_OBJ_DEVICE:
-		return put_device(p, op->verb, op->device, set);
+		return put_device(p, type, op->verb, op->device, set);
 	case DATAPATH_OBJ_LINK:
-		return put_link(p, op->link, set);
+		return put_link(p, type, op->link, set);
 	case DATAPATH_OBJ_LINK_SESSION:
-		return put_link_session(p, op->verb, op->link_session, set);
+		return put_link_session(p, type, op->verb, op->link_session, set);
 	case DATAPATH_OBJ_SESSION:
-		return put_session(p, op->verb, op->session, set);
+		return put_session(p, type, op->verb, op->session, set);
 	case DATAPATH_OBJ_CIRCUIT:
-		return put_circuit(p, op->verb, op->circuit, set);
+		return put_circuit(p, type, op->verb, op->circuit, set);
 	default:
 		return;
 	}
@@ -318,11 +327,11 @@ int kmod_put_op(struct nl_msg *m, const struct datapath_op *op, u32 fields)
 		return err;
 	if (op->object == DATAPATH_OBJ_SELECTOR) {
 		do {
-			put_selector(&p, op->selector, at);
+			put_selector(&p, MESHVPN_A_SELECTOR, op->selector, at);
 			at += SELECTOR_PART;
 		} while (at < op->selector->count);
 	} else {
-		put_object(&p, op, fields);
+		put_object(&p, op, fields, false);
 	}
 	return p.failed ? -EMSGSIZE : 0;
 }
@@ -349,7 +358,7 @@ static void put_selector_ops(struct put *p, const struct datapath_selector *s)
 		struct nlattr *nest = begin(p, MESHVPN_A_OP);
 
 		p32(p, MESHVPN_A_OP_VERB, MESHVPN_VERB_SET);
-		put_selector(p, s, at);
+		put_selector(p, MESHVPN_A_OP_SELECTOR, s, at);
 		end(p, nest);
 		at += SELECTOR_PART;
 	} while (at < s->count);
@@ -365,7 +374,7 @@ static void put_batch_op(struct put *p, const struct datapath_op *op)
 	}
 	nest = begin(p, MESHVPN_A_OP);
 	p32(p, MESHVPN_A_OP_VERB, op->verb);
-	put_object(p, op, KMOD_ALL);
+	put_object(p, op, KMOD_ALL, true);
 	end(p, nest);
 }
 

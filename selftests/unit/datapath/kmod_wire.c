@@ -172,6 +172,8 @@ TEST(batch)
 	m = kmod_request(99, MESHVPN_CMD_BATCH, 0, 3, room);
 	EXPECT_EQ(KMOD_BATCH_OPS, kmod_put_batch(m, ops, KMOD_BATCH_OPS, &why));
 	EXPECT_EQ(0, why);
+	EXPECT_EQ(DATAPATH_NEW, nla_get_u32(part(m, MESHVPN_A_OP, MESHVPN_A_OP_VERB)));
+	EXPECT_NE(NULL, part(m, MESHVPN_A_OP, MESHVPN_A_OP_LINK));
 	kmod_request_free(m);
 	m = kmod_request(99, MESHVPN_CMD_BATCH, 0, 3, room);
 	EXPECT_EQ(KMOD_BATCH_OPS, kmod_put_batch(m, ops, KMOD_BATCH_OPS + 1, &why));
