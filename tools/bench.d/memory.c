@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory of the user datapath by object: resident bytes a circuit and a link, from 10,000 circuits
- * between 1,000 links with a session each, and what stays when they are gone. Traffic adds nothing:
- * a relay allocates only for cells that wait. The resident size of whole daemons is at the end of
- * tools/bench e2e.
+ * Memory of a datapath by object: bytes a circuit and a link, from 10,000 circuits between 1,000
+ * links with a session each, what stays when they are gone, and how fast circuits come and go, one
+ * an operation and 1,000 at once. Traffic adds nothing: a relay allocates only for cells that wait.
+ * The resident size of whole daemons is at the end of tools/bench e2e.
  *
- *	memory [CIRCUITS [LINKS]]
+ *	memory [CIRCUITS [LINKS [DATAPATH]]]	kmod: as root where the module is loaded (tools/vm), the
+ *						memory that the whole machine has less
  */
 #include "bench.h"
 
@@ -17,15 +18,48 @@
 #include <crypto/aead.h>
 #include <datapath/datapath.h>
 
-static u32 links = 1000, circuits = 10000;
+#define BATCH 1000
 
-/* Resident bytes of this process. */
+static u32 links = 1000, circuits = 10000;
+static bool kernel;		/* objects are in the kernel */
+
+/* Bytes that the whole machine uses, without what it keeps of files. */
+static double machine(void)
+{
+	double total = 0, value;
+	char line[128];
+	FILE *f;
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	if (fd < 0 || write(fd, "3", 1) != 1)
+		bench_die("memory: cannot drop caches");
+	close(fd);
+	usleep(200000);		/* what waits for a grace period is given back */
+	f = fopen("/proc/meminfo", "r");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "MemTotal: %lf", &value) == 1)
+			total += value;
+		else if (sscanf(line, "MemFree: %lf", &value) == 1)
+			total -= value;
+	}
+	if (!f)
+		bench_die("memory: no /proc/meminfo");
+	fclose(f);
+	return total * 1024;
+}
+
+/* Resident bytes of this process, or what the kernel takes. */
 static double resident(void)
 {
 	long total, pages;
 	FILE *f = fopen("/proc/self/statm", "r");
 
 	malloc_trim(0);
+	if (kernel) {
+		if (f)
+			fclose(f);
+		return machine();
+	}
 	if (!f || fscanf(f, "%ld %ld", &total, &pages) != 2)
 		bench_die("memory: no /proc/self/statm");
 	fclose(f);
@@ -51,7 +85,7 @@ static void add_link(struct datapath *dp, u32 id)
 		bench_die("memory: no link");
 }
 
-static void add_circuit(struct datapath *dp, u32 i)
+static struct datapath_circuit circuit_of(u32 i)
 {
 	struct datapath_circuit c = {
 		.kind = DATAPATH_RELAY, .hops = 1, .data_class = MV_LARGE,
@@ -61,8 +95,31 @@ static void add_circuit(struct datapath *dp, u32 i)
 
 	randombytes_buf(c.kf[0], MV_KEY_LEN);
 	randombytes_buf(c.kb[0], MV_KEY_LEN);
-	if (datapath_circuit_apply(dp, DATAPATH_NEW, &c))
-		bench_die("memory: no circuit");
+	return c;
+}
+
+/* All circuits, @each an operation. Return: ns a circuit. */
+static double all_circuits(struct datapath *dp, enum datapath_verb verb, u32 each)
+{
+	static struct datapath_circuit c[BATCH];
+	static struct datapath_op ops[BATCH];
+	u64 took = 0, began;
+	u32 i, k, n;
+
+	for (i = 0; i < circuits; i += n) {
+		n = circuits - i < each ? circuits - i : each;
+		for (k = 0; k < n; k++) {
+			c[k] = circuit_of(i + k);
+			ops[k] = (struct datapath_op){
+				.verb = verb, .object = DATAPATH_OBJ_CIRCUIT, .circuit = &c[k],
+			};
+		}
+		began = bench_now();
+		if (datapath_apply(dp, ops, n, NULL))
+			bench_die("memory: circuit %u is refused", i);
+		took += bench_now() - began;
+	}
+	return (double)took / circuits;
 }
 
 int main(int argc, char **argv)
@@ -71,36 +128,38 @@ int main(int argc, char **argv)
 	struct endpoint here;
 	struct datapath_conf conf = { .lanes = 1, .sockets = { bench_socket(NULL, "127.0.0.1:0", &here) } };
 	struct datapath *dp;
-	double start, opened, linked, full, gone;
-	u64 began;
+	double start, opened, linked, full, gone, one, one_gone, many, many_gone;
+	const char *name = argc > 3 ? argv[3] : "user";
 	u32 i;
 
 	circuits = argc > 1 ? (u32)atoi(argv[1]) : circuits;
 	links = argc > 2 ? (u32)atoi(argv[2]) : links;
 	if (!circuits || links < 2 || sodium_init() < 0)
-		bench_die("usage: memory [CIRCUITS [LINKS]]");
+		bench_die("usage: memory [CIRCUITS [LINKS [DATAPATH]]]");
+	kernel = !strcmp(name, "kmod");
 	conf.max_links = links;
 	conf.max_circuits = circuits;
 	aead_select(NULL);
 	start = resident();
-	if (datapath_open(&dp, "user", &conf, &ops, NULL))
-		bench_die("memory: no datapath");
+	if (datapath_open(&dp, name, &conf, &ops, NULL))
+		bench_die("memory: no datapath %s", name);
 	opened = resident();
 	for (i = 0; i < links; i++)
 		add_link(dp, i + 1);
 	linked = resident();
-	began = bench_now();
-	for (i = 0; i < circuits; i++)
-		add_circuit(dp, i);
-	began = bench_now() - began;
+	many = all_circuits(dp, DATAPATH_NEW, BATCH);
 	full = resident();
+	many_gone = all_circuits(dp, DATAPATH_DEL, BATCH);
+	one = all_circuits(dp, DATAPATH_NEW, 1);
+	one_gone = all_circuits(dp, DATAPATH_DEL, 1);
 	for (i = 0; i < links; i++)
 		datapath_link_apply(dp, DATAPATH_DEL, &(struct datapath_link){ .id = i + 1 });
 	gone = resident();
-	printf("datapath without objects: %.2f MB (a lane, one worker)\n", (opened - start) / 1e6);
+	printf("datapath without objects: %.2f MB (a lane)\n", (opened - start) / 1e6);
 	printf("link with a session: %.0f bytes (%u of them)\n", (linked - opened) / links, links);
 	printf("circuit: %.0f bytes (%u of them)\n", (full - linked) / circuits, circuits);
-	printf("circuit installed in: %.2f us, one an operation\n", (double)began / circuits / 1e3);
+	printf("circuit installed in: %.2f us, %.2f us of a thousand\n", one / 1e3, many / 1e3);
+	printf("circuit deleted in: %.2f us, %.2f us of a thousand\n", one_gone / 1e3, many_gone / 1e3);
 	printf("left when all are gone: %.2f MB\n", (gone - opened) / 1e6);
 	datapath_close(dp);
 	return 0;
