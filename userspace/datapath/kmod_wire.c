@@ -364,7 +364,7 @@ static void put_selector_ops(struct put *p, const struct datapath_selector *s)
 	} while (at < s->count);
 }
 
-static void put_batch_op(struct put *p, const struct datapath_op *op)
+static void put_batch_op(struct put *p, const struct datapath_op *op, u32 fields)
 {
 	struct nlattr *nest;
 
@@ -374,8 +374,18 @@ static void put_batch_op(struct put *p, const struct datapath_op *op)
 	}
 	nest = begin(p, MESHVPN_A_OP);
 	p32(p, MESHVPN_A_OP_VERB, op->verb);
-	put_object(p, op, KMOD_ALL, true);
+	put_object(p, op, fields, true);
 	end(p, nest);
+}
+
+int kmod_put_batch_op(struct nl_msg *m, const struct datapath_op *op, u32 fields)
+{
+	struct put p = { .m = m };
+	int err = check_op(op);
+
+	if (!err)
+		put_batch_op(&p, op, fields);
+	return err ? err : p.failed ? -EMSGSIZE : 0;
 }
 
 int kmod_put_batch(struct nl_msg *m, const struct datapath_op *ops, u32 count, int *why)
@@ -388,7 +398,7 @@ int kmod_put_batch(struct nl_msg *m, const struct datapath_op *ops, u32 count, i
 		*why = check_op(&ops[i]);
 		if (*why)
 			return (int)i;
-		put_batch_op(&p, &ops[i]);
+		put_batch_op(&p, &ops[i], KMOD_ALL);
 		if (p.failed)
 			break;
 	}

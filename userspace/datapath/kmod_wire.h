@@ -75,6 +75,8 @@ int kmod_put_op(struct nl_msg *m, const struct datapath_op *op, u32 fields);
  * prefixes).
  */
 int kmod_put_batch(struct nl_msg *m, const struct datapath_op *ops, u32 count, int *why);
+/* One op of a batch, of which a `set` changes @fields only. As kmod_put_op(). */
+int kmod_put_batch_op(struct nl_msg *m, const struct datapath_op *op, u32 fields);
 /* Upper bound of the bytes of one op in a batch. */
 size_t kmod_op_room(const struct datapath_op *op);
 /* @fields: of a `set`; KMOD_ALL for `new` */

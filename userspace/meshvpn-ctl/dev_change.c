@@ -6,7 +6,6 @@
 #include "dev.h"
 
 #include <linux/meshvpn.h>
-#include <netlink/attr.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,23 +80,6 @@ static int send_one(struct dev_batch *b)
 	return ret ? dev_failed(b->ctl, b->conn, ret, o->what) : CTL_OK;
 }
 
-/* A set in a batch changes its fields only, as alone. */
-static int op_put(struct nl_msg *m, const struct dev_op *o)
-{
-	struct nlattr *nest;
-	int ret;
-
-	if (o->op.object == DATAPATH_OBJ_SELECTOR) {
-		kmod_put_batch(m, &o->op, 1, &ret);
-		return ret;
-	}
-	nest = nla_nest_start(m, MESHVPN_A_OP | NLA_F_NESTED);
-	if (!nest || nla_put_u32(m, MESHVPN_A_OP_VERB, o->op.verb))
-		return -EMSGSIZE;
-	ret = kmod_put_op(m, &o->op, o->fields);
-	return ret ? ret : nla_nest_end_keep_empty(m, nest) ? -EMSGSIZE : 0;
-}
-
 static int send_batch(struct dev_batch *b)
 {
 	size_t room = SLACK;
@@ -112,7 +94,7 @@ static int send_batch(struct dev_batch *b)
 		return dev_failed(b->ctl, b->conn, -ENOMEM, "batch");
 	for (i = 0; !ret && i < b->count; i++) {
 		failed = i;
-		ret = op_put(m, b->ops[i]);
+		ret = kmod_put_batch_op(m, &b->ops[i]->op, b->ops[i]->fields);
 	}
 	if (ret)
 		kmod_request_free(m);
