@@ -48,7 +48,10 @@ publish() {
 	old=$(readlink "$kernel_cache/$1") || old=
 	ln -sfnT "$(basename "$2")" "$kernel_cache/$1.new.$$"
 	mv -fT "$kernel_cache/$1.new.$$" "$kernel_cache/$1"
-	[[ ! $old || $old == "$(basename "$2")" ]] || rm -rf "${kernel_cache:?}/$old"
+	if [[ $old && $old != "$(basename "$2")" && -e $kernel_cache/$old ]]; then
+		mv "$kernel_cache/$old" "$kernel_cache/$old.gone.$$"
+		rm -rf "${kernel_cache:?}/$old.gone.$$"
+	fi
 }
 
 # ---- packages ----

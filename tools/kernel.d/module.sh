@@ -43,23 +43,29 @@ module_print() {
 }
 
 module_make() {
-	local name=$1 tree=$2 now=$3 args log=$2/.log rc=0
+	local name=$1 tree=$2 now=$3 args log=$2/.log rc=0 said
 	module_copy "$source" "$tree"
 	args=(-C "$(kernel_dir "$name")" "M=$tree" W=1 -j"$jobs")
 	[[ $kind != uml ]] || args+=(ARCH=um)
 	[[ ! $kunit ]] || args+=(MESHVPN_KUNIT=1)
 	[[ ! $strict ]] || args+=(KCFLAGS=-Werror)
 	# sparse looks at what is compiled anyway (1), or at everything (2)
-	[[ ! $sparse ]] || args+=("C=$([[ $strict ]] && echo 2 || echo 1)" "CHECK=sparse -Wno-decl")
+	# (Debian 12's sparse is older than an operator that newer headers use)
+	[[ ! $sparse ]] || args+=("C=$([[ $strict ]] && echo 2 || echo 1)" "CHECK=sparse -D__typeof_unqual__=__typeof__")
 	rm -f "$tree/.print"
 	kernel_run "$name" "$tree" make "${args[@]}" modules >"$log" 2>&1 || rc=$?
 	# messages name the file that one edits
 	sed -i "s|$tree/||g" "$log"
-	grep -vE '^(make(\[|:.*directory)|  (CC|LD|AR|MODPOST|CHECK|BTF) |Skipping BTF)|compiler differs from|The kernel was built by|You are using' "$log" |
-		sed '/^$/d' >&2 || true
-	((rc == 0)) || die "the module in $source does not compile for $name; next: see the messages above ($log)"
-	if [[ $strict ]] && grep -qE '(warning|error):' "$log"; then
-		die "the module in $source compiles for $name with warnings; next: see them above ($log)"
+	if ((rc)); then
+		grep -A6 -E "error:|ERROR:${strict:+|warning:}" "$log" | grep -vE '^  [A-Z]+ |^--$' | head -n 60 >&2 || tail -n 20 "$log" >&2
+		die "the module in $source does not compile for $name; next: see above (all of it: $log)"
+	fi
+	said=$(grep -vE '^(make(\[|:)|  [A-Z]+ |Skipping BTF|warning: the compiler differs|  (The kernel was built|You are using)|$)|: error: bad constant expression$' "$log" |
+		head -n 100) || said=
+	# (that one is sparse about MODULE_LICENSE and the like)
+	[[ ! $said ]] || printf '%s\n' "$said" >&2
+	if [[ $strict && $said == *warning:* ]]; then
+		die "the module in $source compiles for $name with warnings; next: see above (all of it: $log)"
 	fi
 	echo "$now" >"$tree/.print"
 }
