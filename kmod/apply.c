@@ -106,6 +106,9 @@ static int device_mtu(struct batch *b, struct mv_device *d, u32 mtu)
 
 	if (mtu < MTU_MIN || mtu > MTU_MAX)
 		return fail(b, -EINVAL, "MTU out of range");
+	if (MV_SAVE(&b->undo, d->limit))
+		return -ENOMEM;
+	WRITE_ONCE(d->limit, mtu);
 	err = mv_undo_set_mtu(&b->undo, d, mtu);
 	return err ? fail(b, err == -ENOMEM ? err : -EINVAL, "the device refuses this MTU") : 0;
 }
@@ -128,9 +131,10 @@ static int device_new(struct batch *b, const struct mv_device_conf *conf)
 		err = device_mtu(b, d, conf->mtu);
 	if (err)
 		return err;
-	err = MV_SAVE(&b->undo, d->id) ?: MV_SAVE(&b->undo, d->role);
+	err = MV_SAVE(&b->undo, d->id) ?: MV_SAVE(&b->undo, d->role) ?: MV_SAVE(&b->undo, d->limit);
 	if (err)
 		return err;
+	WRITE_ONCE(d->limit, conf->mtu);
 	d->id = conf->id;
 	d->role = conf->role;
 	return mv_undo_attach(&b->undo, MV_OBJ_DEVICE, d);
@@ -150,7 +154,7 @@ static int apply_device(struct batch *b, const struct mv_op *op)
 		return device_leave(b, d);
 	if (!(op->present & BIT(MESHVPN_A_DEVICE_MTU)))
 		return 0;
-	if (op->device.mtu > d->dev->mtu)
+	if (op->device.mtu > mv_device_mtu(d))
 		return fail(b, -EINVAL, "the MTU can only be lowered");
 	return device_mtu(b, d, op->device.mtu);
 }

@@ -32,6 +32,7 @@ struct mv_device {
 	struct mv_selector __rcu *selector;
 	u32 id;
 	enum mv_role role;
+	u32 limit;				/* inner MTU that netlink gave, by WRITE_ONCE; 0: the device's */
 	u64 __percpu *drops;			/* MV_DROPS a CPU, for ethtool */
 	struct mv_bucket errors;		/* ICMP errors a second */
 	struct mv_device_queue *queues;
@@ -39,6 +40,17 @@ struct mv_device {
 	struct list_head node_list;		/* mv_node.devices */
 	struct list_head exits;			/* mv_exit.device_node */
 };
+
+/*
+ * Longest inner packet. Whoever raises the device's MTU afterwards (ip link) does not raise what the
+ * other end takes, and is told so by ICMP.
+ */
+static inline u32 mv_device_mtu(const struct mv_device *d)
+{
+	u32 mtu = READ_ONCE(d->dev->mtu), limit = READ_ONCE(d->limit);
+
+	return limit && limit < mtu ? limit : mtu;
+}
 
 int mv_device_init(void);			/* rtnl_link_ops */
 void mv_device_exit(void);

@@ -408,7 +408,7 @@ void mv_edge_payload(struct mv_engine *e, struct mv_circuit *c, u64 counter, con
 	if (likely(exit)) {
 		sink = (struct sink){
 			.base = { whole, joined, &e->napi, e->now,
-				  max_t(u32, READ_ONCE(exit->device->dev->mtu), IPV6_MIN_MTU) },
+				  max_t(u32, mv_device_mtu(exit->device), IPV6_MIN_MTU) },
 			.engine = e, .circuit = c, .device = exit->device,
 		};
 		spin_lock(&edge->rx_lock);

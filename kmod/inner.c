@@ -190,7 +190,7 @@ static bool too_big(const struct sk_buff *skb, u32 len, u32 mtu)
 struct mv_circuit *mv_inner_route(struct mv_engine *e, struct mv_device *d, struct sk_buff *skb)
 {
 	bool origin = d->role == MV_ROLE_ORIGIN;
-	u32 mtu = READ_ONCE(d->dev->mtu);
+	u32 mtu = mv_device_mtu(d);
 	struct mv_circuit *c = NULL;
 	struct mv_exit *x;
 	struct inner p;

@@ -217,7 +217,7 @@ int mv_put_device(struct sk_buff *skb, const struct mv_node *node, struct mv_dev
 	p32(&p, MESHVPN_A_DEVICE_ID, d->id);
 	pbytes(&p, MESHVPN_A_DEVICE_NAME, d->dev->name, strlen(d->dev->name) + 1);
 	p32(&p, MESHVPN_A_DEVICE_ROLE, d->role);
-	p32(&p, MESHVPN_A_DEVICE_MTU, d->dev->mtu);
+	p32(&p, MESHVPN_A_DEVICE_MTU, mv_device_mtu(d));
 	end(&p, nest);
 	nest = begin(&p, MESHVPN_A_DEVICE_INFO, 0);
 	p32(&p, MESHVPN_A_DEVICE_INFO_IFINDEX, d->dev->ifindex);
