@@ -44,7 +44,7 @@ qemu_initrd() {
 		esac
 		echo "$name" >>"$d/modules/list"
 	done < <(for name in virtio_pci virtiofs overlay; do
-		modprobe -d "$modules" -S "$release" --show-depends "$name"
+		modprobe -d "$modules" -S "$release" --show-depends "$name" 2>/dev/null || : # built in
 	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }')
 	cp "$vm_d/root-qemu" "$d/init"
 	printf 'share=%q\ncwd=%q\n' "$share" "$PWD" >"$d/conf"
