@@ -7,6 +7,7 @@
 
 #include <linux/meshvpn.h>
 #include <string.h>
+#include <unistd.h>
 
 int dev_open(const struct ctl *ctl, struct kmod_conn **conn)
 {
@@ -99,6 +100,10 @@ int dev_node(const struct ctl *ctl, struct kmod_conn *conn, const json_t *args, 
 	ret = dev_dump(conn, MESHVPN_CMD_NODE_GET, 0, node_count, &n);
 	if (ret && ret != -EINTR)
 		return dev_failed(ctl, conn, ret, "nodes");
+	/* the module does not even say which there are */
+	if (!n.count && geteuid())
+		return ctl_fail(ctl, CTL_DENIED, "denied", "run it with CAP_NET_ADMIN",
+				"there is no node in this network namespace that this user may see");
 	if (!n.count)
 		return ctl_fail(ctl, CTL_ERROR, "not-found", "meshvpn-ctl dev node add port PORT",
 				"there is no node in this network namespace");

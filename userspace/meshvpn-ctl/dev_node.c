@@ -62,6 +62,8 @@ int dev_node_make(const struct ctl *ctl, struct kmod_conn *conn, const struct km
 	else
 		ret = kmod_call(conn, m, node_info, info, NULL);
 	node_what(node->id, what);
+	if (ret && node->port)
+		snprintf(what + strlen(what), sizeof(what) - strlen(what), " with port %u", node->port);
 	return ret ? dev_failed(ctl, conn, ret, what) : CTL_OK;
 }
 
