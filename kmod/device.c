@@ -11,6 +11,8 @@
  */
 #include <linux/ethtool.h>
 #include <linux/if_arp.h>
+#include <linux/inetdevice.h>
+#include <net/addrconf.h>
 #include <net/ip_tunnels.h>
 #include <net/rtnetlink.h>
 #include <net/sch_generic.h>
@@ -153,6 +155,17 @@ static u16 select_queue(struct net_device *dev, struct sk_buff *skb, struct net_
 
 static int open(struct net_device *dev)
 {
+	struct in_device *in4 = __in_dev_get_rtnl(dev);
+	struct inet6_dev *in6 = __in6_dev_get(dev);
+
+	/* nobody could be redirected: there is one neighbour, of whom the packet came */
+	if (in4) {
+		IN_DEV_CONF_SET(in4, SEND_REDIRECTS, false);
+		IPV4_DEVCONF_ALL(dev_net(dev), SEND_REDIRECTS) = false;
+	}
+	/* a link-local address would only make packets that no exit may see */
+	if (in6)
+		WRITE_ONCE(in6->cnf.addr_gen_mode, IN6_ADDR_GEN_MODE_NONE);
 	netif_tx_start_all_queues(dev);
 	return 0;
 }
