@@ -19,6 +19,7 @@ static struct mv_hash_table *table_new(u32 buckets, u32 side, gfp_t gfp)
 
 /**
  * mv_hash_init - an empty table
+ * @h: the table
  * @buckets: to begin with, a power of two
  *
  * Return: 0 or -ENOMEM.

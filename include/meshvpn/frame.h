@@ -183,7 +183,7 @@ static __always_inline void mv_frame_end(struct mv_frame_packer *p)
 		mv_frame_cancel(p);
 		mv_zero(p->payload + p->at, mv_frame_room(p));
 	}
-	p->payload = 0;
+	p->payload = (void *)0;
 }
 
 /**
