@@ -30,6 +30,7 @@ dev_json() { lab_exec "$1" "$CTL" -j dev "${@:3}" | json "$2"; }
 # counter HOST PATH: of the host's node: "traffic.relayed", "drops.replay"
 counter() { dev_json "$1" ".nodes[0].$2 | tostring" node show; }
 
+umask 077
 key() { [[ -e $tap_tmp/$1.key ]] || head -c 32 /dev/urandom | base64 >"$tap_tmp/$1.key"; echo "$tap_tmp/$1.key"; }
 
 # ids of links: chain_id FROM TO is what FROM's cells to TO carry
