@@ -52,15 +52,18 @@ static void fill_renew(struct fill *f)
 
 void mv_onion_fill(u8 *to, u32 len)
 {
-	struct fill *f = this_cpu_ptr(&fills);
+	struct fill *f;
 	u8 *from;
 
+	local_bh_disable();
+	f = this_cpu_ptr(&fills);
 	if (f->left < len)
 		fill_renew(f);
 	f->left -= len;
 	from = f->bytes + sizeof(f->key) + f->left;
 	memcpy(to, from, len);
 	memset(from, 0, len);
+	local_bh_enable();
 }
 
 /* ---- pieces of key streams ---- */

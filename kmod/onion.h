@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * All layers of a cell at once, for the origin (Documentation/protocol.rst, "Layers"): wrap with
- * the filler of Sphinx, unwrap by decrypting heads. Context: softirq, or task with BH off; no locks
- * needed. Key streams and what else is secret are erased.
+ * the filler of Sphinx, unwrap by decrypting heads. Context: task or softirq, no locks needed. Key
+ * streams and what else is secret are erased.
  */
 #ifndef MV_ONION_H
 #define MV_ONION_H
@@ -43,7 +43,7 @@ void mv_onion_wrap(u8 *out, u8 *scratch, const struct mv_onion_keys *keys, u64 c
 int mv_onion_unwrap(u8 *scratch, const u8 *in, const struct mv_onion_keys *keys, u64 counter,
 		    const u64 *highest, u64 *seen, u32 body);
 
-/* Random bytes that need not outlive anybody: padding under other layers. BH off. */
+/* Random bytes for padding, at most MV_RESERVE_LONG. */
 void mv_onion_fill(u8 *to, u32 len);
 
 #endif
