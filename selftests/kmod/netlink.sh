@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The module's netlink interface (netlink*.c), each program in a guest of its own: with lockdep, with
-# KASAN, and on the oldest kernel that there is; then changed messages by the hundred thousand.
+# KASAN, and on the oldest kernel that there is; where memory runs out; then changed messages by the
+# hundred thousand.
 
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -27,11 +28,12 @@ in_guest() {
 }
 
 echo "TAP version 13"
-echo "1..$((${#kernels[@]} * ${#programs[@]} + 1))"
+echo "1..$((${#kernels[@]} * ${#programs[@]} + 2))"
 for kernel in "${kernels[@]}"; do
 	for program in "${programs[@]}"; do
 		in_guest "$kernel" 300 "$program"
 	done
 done
+in_guest uml-kasan 900 netlink_memory
 in_guest uml-kasan 3000 netlink_fuzz $messages
 exit $failed

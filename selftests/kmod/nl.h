@@ -52,7 +52,8 @@ static inline struct nlmsghdr *nl_hdr(struct nl_msg_buf *m)
 	return (struct nlmsghdr *)(void *)m->data;
 }
 
-static inline void nl_begin(struct nl_msg_buf *m, uint8_t cmd, uint16_t flags)
+/* (not inline, for the harness's longjmp()) */
+static __attribute__((noinline, unused)) void nl_begin(struct nl_msg_buf *m, uint8_t cmd, uint16_t flags)
 {
 	struct genlmsghdr g = { .cmd = cmd, .version = MESHVPN_FAMILY_VERSION };
 

@@ -257,4 +257,58 @@ static inline void put_prefixes(uint32_t node, uint32_t total, bool batch, bool 
 	}
 }
 
+/* ---- a batch ---- */
+
+struct step {
+	struct object object;
+	enum verb verb;
+};
+
+/* Many kinds of change that depend on each other; they hold if the node is as after the set-up. */
+static inline uint32_t steps_fill(struct step *s)
+{
+	uint32_t n = 0;
+	struct object o;
+
+	s[n++] = (struct step){ object_device(2, "mv1"), NEW };
+	s[n++] = (struct step){ object_link(3), NEW };
+	s[n++] = (struct step){ object_link_session(3, 1, 900), NEW };
+	s[n++] = (struct step){ object_link_session(1, 2, 901), NEW };	/* takes over from 1/1 */
+	s[n++] = (struct step){ object_session(2, 1, 0, 0), NEW };
+	s[n++] = (struct step){ terminus(20), NEW };
+	s[n++] = (struct step){ object_session(2, 1, 1, 20), SET };
+	s[n++] = (struct step){ relay(21), NEW };
+	o = relay(10);
+	object_set(&o, MESHVPN_A_CIRCUIT_RATE, 1);
+	s[n++] = (struct step){ o, SET };
+	s[n++] = (struct step){ object_session(1, 1, 0, 0), SET };
+	s[n++] = (struct step){ object_link(2), SET };
+	s[n++] = (struct step){ object_selector(1), SET };
+	o = object_device(1, "mv0");
+	object_set(&o, MESHVPN_A_DEVICE_MTU, 999);
+	s[n++] = (struct step){ o, SET };
+	s[n++] = (struct step){ object_circuit(MESHVPN_CIRCUIT_KIND_RELAY, 1, 10), DEL };
+	s[n++] = (struct step){ object_link_session(1, 1, 0), DEL };
+	s[n++] = (struct step){ object_session(1, 0, 0, 0), DEL };
+	s[n++] = (struct step){ object_link(2), DEL };
+	s[n++] = (struct step){ object_device(1, ""), DEL };
+	s[n++] = (struct step){ object_link(1), DEL };
+	return n;
+}
+
+/* @bad goes in before step @at. */
+static inline void put_batch(uint32_t node, const struct step *s, uint32_t n, uint32_t at, const struct step *bad)
+{
+	uint32_t i;
+
+	nl_begin(&m, MESHVPN_CMD_BATCH, 0);
+	nl_u32(&m, MESHVPN_A_NODE_ID, node);
+	for (i = 0; i <= n; i++) {
+		if (bad && i == at)
+			put_op(&m, &bad->object, bad->verb);
+		if (i < n)
+			put_op(&m, &s[i].object, s[i].verb);
+	}
+}
+
 #endif
