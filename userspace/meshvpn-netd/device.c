@@ -18,7 +18,7 @@
 #define TUN_F_USO6 0x40
 #endif
 
-/* Packets a TUN queue may hold: super-packets, so that few are already milliseconds. */
+/* Packets a queue of a device may hold: super-packets, so that few are already milliseconds. */
 #define DEVICE_QUEUE_LEN 64
 
 static struct list devices = { &devices, &devices };
@@ -86,14 +86,14 @@ static int bring_up(struct device *d, u32 mtu)
 			log_warn("device", "cannot turn off link-local addresses on %s", d->name);
 		close(fd);
 	}
-	/* the kernel's device sends at once or not at all: nothing waits in it */
-	ret = rtnl_link_up(d->ifindex, mtu, d->kernel ? 0 : DEVICE_QUEUE_LEN);
+	ret = rtnl_link_up(d->ifindex, mtu, DEVICE_QUEUE_LEN);
 	if (ret)
 		return complain(ret, "cannot bring %s up with MTU %u", d->name, mtu);
-	if (d->kernel)
-		return 0;
 	/* not every kernel has it; the short queue alone does for a while */
-	rtnl_qdisc_fq_codel(d->ifindex);
+	if (d->kernel)
+		rtnl_qdiscs_fq_codel(d->ifindex);
+	else
+		rtnl_qdisc_fq_codel(d->ifindex);
 	return 0;
 }
 

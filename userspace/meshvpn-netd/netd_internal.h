@@ -80,6 +80,8 @@ int rtnl_link_new(const char *name, const char *kind);
 int rtnl_link_del(const char *name, const char *kind);
 int rtnl_address(bool add, u32 ifindex, const struct netd_address *a);
 int rtnl_qdisc_fq_codel(u32 ifindex);
+/* The same for each queue of a device. */
+int rtnl_qdiscs_fq_codel(u32 ifindex);
 struct rtnl_route {
 	u8 family, type;		/* RTN_UNICAST or RTN_UNREACHABLE */
 	u32 table, ifindex, metric;

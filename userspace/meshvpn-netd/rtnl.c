@@ -155,15 +155,33 @@ int rtnl_address(bool add, u32 ifindex, const struct netd_address *a)
 	return ask(m);
 }
 
-int rtnl_qdisc_fq_codel(u32 ifindex)
+static int qdisc(u32 ifindex, u32 parent, u32 handle, const char *kind)
 {
-	struct tcmsg tcm = { .tcm_ifindex = ifindex, .tcm_parent = TC_H_ROOT };
+	struct tcmsg tcm = { .tcm_ifindex = ifindex, .tcm_parent = parent, .tcm_handle = handle };
 	struct nl_msg *m = message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &tcm, sizeof(tcm));
 
 	if (!m)
 		return -ENOMEM;
-	nla_put_string(m, TCA_KIND, "fq_codel");
+	nla_put_string(m, TCA_KIND, kind);
 	return ask(m);
+}
+
+int rtnl_qdisc_fq_codel(u32 ifindex)
+{
+	return qdisc(ifindex, TC_H_ROOT, 0, "fq_codel");
+}
+
+int rtnl_qdiscs_fq_codel(u32 ifindex)
+{
+	u32 i;
+
+	/* a device of one queue has no mq */
+	if (qdisc(ifindex, TC_H_ROOT, TC_H_MAKE(1U << 16, 0), "mq"))
+		return rtnl_qdisc_fq_codel(ifindex);
+	for (i = 1; i <= NETD_QUEUES_MAX; i++)
+		if (qdisc(ifindex, TC_H_MAKE(1U << 16, i), 0, "fq_codel"))
+			return i > 1 ? 0 : -EOPNOTSUPP;
+	return 0;
 }
 
 int rtnl_route_default(bool add, const struct rtnl_route *r)
