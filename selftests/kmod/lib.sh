@@ -114,5 +114,3 @@ background() { lab_exec "$@" >/dev/null 2>&1 & }
 
 # objects of the module's that live, by cache; what a test leaves behind shows here
 objects() { awk '/^(mv_|meshvpn)/ { print $1, $2 }' /proc/slabinfo; }
-
-unloaded() { rmmod meshvpn && [[ ! -d /sys/module/meshvpn ]]; }
