@@ -58,7 +58,23 @@ static uint32_t dump_count(struct nl *nl, uint32_t node, uint32_t max)
 	return a.err || a.interrupted ? 0 : count;
 }
 
-TEST_F(node, dumps_are_whole_and_linear)
+/* The fastest of three dumps, in seconds; 0: one was not whole. */
+static double dump_time(struct nl *nl, uint32_t node, uint32_t circuits)
+{
+	double best = 1e9, start, took;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		start = seconds();
+		if (dump_count(nl, node, circuits) != circuits)
+			return 0;
+		took = seconds() - start;
+		best = took < best ? took : best;
+	}
+	return best;
+}
+
+TEST_F_TIMEOUT(node, dumps_are_whole_and_linear, 200)
 {
 	const uint32_t few = 2000, many = 16000;
 	int64_t id = node_make(&self->nl, &m, false, 65536);
@@ -68,13 +84,11 @@ TEST_F(node, dumps_are_whole_and_linear)
 	ASSERT_EQ(object_call(&self->nl, &m, (uint32_t)id, object_link(1), NEW, NULL), 0);
 	ASSERT_EQ(object_call(&self->nl, &m, (uint32_t)id, object_link(2), NEW, NULL), 0);
 	ASSERT_EQ(make_circuits(&self->nl, (uint32_t)id, 1, few + 1), 0);
-	few_time = seconds();
-	EXPECT_EQ(dump_count(&self->nl, (uint32_t)id, few), few);
-	few_time = seconds() - few_time;
+	few_time = dump_time(&self->nl, (uint32_t)id, few);
+	EXPECT_GT(few_time, 0);
 	ASSERT_EQ(make_circuits(&self->nl, (uint32_t)id, few + 1, many + 1), 0);
-	many_time = seconds();
-	EXPECT_EQ(dump_count(&self->nl, (uint32_t)id, many), many);
-	many_time = seconds() - many_time;
+	many_time = dump_time(&self->nl, (uint32_t)id, many);
+	EXPECT_GT(many_time, 0);
 	TH_LOG("dump of %u: %.1f ms, of %u: %.1f ms", few, few_time * 1e3, many, many_time * 1e3);
 	/* 8 times as many; quadratic would be 64 */
 	EXPECT_LT(many_time, 24 * few_time);
@@ -142,7 +156,7 @@ static int worker(uint32_t node, uint32_t which)
 	return 0;
 }
 
-TEST_F(node, many_at_once)
+TEST_F_TIMEOUT(node, many_at_once, 200)
 {
 	int status, wrong = 0;
 	uint32_t i;
