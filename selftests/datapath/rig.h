@@ -69,7 +69,11 @@ struct rig {
 	u32 port;				/* next free one */
 };
 
-/* In a namespace of its own (needs root where the kind has sockets). -errno */
+/*
+ * In a namespace of its own (needs root where the kind has sockets). $MESHVPN_DATAPATH names the one
+ * kind to test, where that is wanted. -ENOENT: the kernel module is not loaded, -ECANCELED: another
+ * kind is wanted, -errno.
+ */
 int rig_init(struct rig *rig, const struct rig_kind *kind);
 /*
  * The same in a FIXTURE_SETUP: without the kernel module its tests are skipped (255 is how a test's
@@ -81,6 +85,8 @@ int rig_init(struct rig *rig, const struct rig_kind *kind);
 											\
 		if (rig_error_ == -ENOENT)						\
 			SKIP(_exit(255), "the kernel module is not loaded");	\
+		if (rig_error_ == -ECANCELED)						\
+			SKIP(_exit(255), "MESHVPN_DATAPATH names another");	\
 		ASSERT_EQ(0, rig_error_);						\
 	} while (0)
 void rig_fini(struct rig *rig);
