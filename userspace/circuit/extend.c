@@ -10,6 +10,7 @@
 #define RTO_FIRST (150 * NSEC_PER_MSEC)	/* rtt of the link unknown */
 #define RTO_MIN (40 * NSEC_PER_MSEC)
 #define RTO_MAX (600 * NSEC_PER_MSEC)
+#define TRIES_SUSPECT 4		/* of CREATE: then the link is asked whether it lives */
 
 /* CREATE's circuit id is its first field: written when the link is there. */
 static int create_body(struct hop *h, const struct wire_extend *m)
@@ -72,6 +73,8 @@ static void create_send(struct hop *h)
 	link_message(h->out.link, MESSAGE_CREATE, 0, x->create_txid, x->create, x->create_len);
 	x->rto = x->rto * 7 / 5 < RTO_MAX ? x->rto * 7 / 5 : RTO_MAX;
 	timer_arm(h->c->ts, &x->timer, at < x->deadline ? at : x->deadline);
+	if (++x->tries == TRIES_SUSPECT)
+		link_suspect(h->out.link);
 }
 
 static void timeout(struct timer *t)
@@ -123,6 +126,7 @@ void hop_link_up(struct circuits *c, struct end *out)
 	mv_put_le32(h->extend.create, circuit);
 	h->extend.create_txid = link_txid(out->link);
 	h->extend.rto = rtt ? rtt * 3 / 2 + RTO_MIN / 2 : RTO_FIRST;
+	h->extend.tries = 0;
 	create_send(h);
 }
 
@@ -241,33 +245,65 @@ static bool allowed(struct hop *h, const struct message *m, const struct wire_ex
 	return false;
 }
 
-static void begin(struct hop *h, const struct message *m, const struct wire_extend *x, const struct peer *peer)
+/* A link to @peer for the end towards it. */
+static enum wire_refusal reach(struct hop *h, const struct peer *peer)
 {
 	struct circuits *c = h->c;
 	struct link *link;
 	int err = 0;
 
 	link = link_get(c->links, peer, &err);
-	if (!link) {
-		hop_refuse(h, m, err == -EADDRNOTAVAIL ? REFUSAL_TARGET :
-			      err == -ENOSPC ? REFUSAL_LIMIT : REFUSAL_UNREACHABLE, &c->stats.extend_link);
-		return;
-	}
-	if (create_body(h, x) || end_attach(c, &h->out, END_OUT, link, 0)) {
-		hop_extend_stop(h);
-		hop_refuse(h, m, REFUSAL_LIMIT, &c->stats.extend_link);
-		link_put(link);
-		return;
-	}
+	if (!link)
+		return err == -EADDRNOTAVAIL ? REFUSAL_TARGET : err == -ENOSPC ? REFUSAL_LIMIT : REFUSAL_UNREACHABLE;
+	err = end_attach(c, &h->out, END_OUT, link, 0);
 	link_put(link);		/* the end holds it */
+	return err ? REFUSAL_LIMIT : REFUSAL_NONE;
+}
+
+static void create_begin(struct hop *h)
+{
+	h->extend.class_until = 0;
+	timer_arm(h->c->ts, &h->extend.timer, h->extend.deadline);
+	if (link_is_up(h->out.link))
+		hop_link_up(h->c, &h->out);
+}
+
+static void begin(struct hop *h, const struct message *m, const struct wire_extend *x, const struct peer *peer)
+{
+	struct circuits *c = h->c;
+	enum wire_refusal why = create_body(h, x) ? REFUSAL_LIMIT : reach(h, peer);
+
+	if (why) {
+		hop_extend_stop(h);
+		hop_refuse(h, m, why, &c->stats.extend_link);
+		return;
+	}
 	h->extend.busy = true;
+	h->extend.again = false;
 	h->extend.txid = m->txid;
 	h->extend.deadline = now(c) + c->conf.extend_ns;
-	h->extend.class_until = 0;
 	h->extend.timer.fire = timeout;
-	timer_arm(c->ts, &h->extend.timer, h->extend.deadline);
-	if (link_is_up(link))
-		hop_link_up(c, &h->out);
+	create_begin(h);
+}
+
+/* A relay that restarted knows the link no longer that is up at this end; it answers over a new one. */
+bool hop_extend_again(struct hop *h)
+{
+	const struct peer *known = link_peer(h->out.link);
+	struct peer peer;
+
+	if (h->extend.again || !h->out.circuit || !known || link_is_up(h->out.link) ||
+	    now(h->c) >= h->extend.deadline)
+		return false;
+	peer = *known;
+	if (!contactable(h->c, &peer))
+		return false;
+	h->extend.again = true;
+	end_detach(h->c, &h->out);
+	if (reach(h, &peer))
+		return false;
+	create_begin(h);
+	return true;
 }
 
 void hop_extend(struct hop *h, const struct message *m)

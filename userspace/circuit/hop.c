@@ -250,6 +250,8 @@ void hop_end_lost(struct circuits *c, struct end *e, enum link_reason reason)
 	if (e->kind == END_OUT) {
 		h = container_of(e, struct hop, out);
 		if (h->extend.busy) {
+			if (hop_extend_again(h))
+				return;
 			c->stats.extend_link++;
 			hop_extend_fail(h, &failed);
 			return;

@@ -21,10 +21,11 @@ enum hop_mode {
 
 /* EXTEND in work: from the request to the answer of the next relay. */
 struct extend {
-	bool busy;
+	bool busy, again;		/* again: over a second link */
 	u64 txid;			/* in the circuit */
 	u64 create_txid;		/* on the link, never the same */
 	u64 deadline, class_until, rto;
+	u32 tries;
 	u8 *create;			/* body of CREATE, while busy; circuit id still to be put in */
 	size_t create_len;
 	struct timer timer;
@@ -68,6 +69,8 @@ void hop_end(struct hop *h, enum link_reason reason);
 void hop_erase(struct hop *h);
 
 void hop_extend(struct hop *h, const struct message *m);
+/* The link to the next relay died: false if EXTEND is not tried again over a new one. */
+bool hop_extend_again(struct hop *h);
 void hop_extend_stop(struct hop *h);
 /* EXTEND failed at the next relay or its link. */
 void hop_extend_fail(struct hop *h, const struct wire_failed *why);

@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #define RTO_FIRST (150 * NSEC_PER_MSEC)
+#define TRIES_SUSPECT 4		/* of CREATE: then the link is asked whether it lives */
 #define SOLVE_TRIES 4096
 #define SOLVE_PAUSE (2 * NSEC_PER_MSEC)
 
@@ -160,7 +161,8 @@ static void step_send(struct origin *o)
 	else
 		for (; copies && o->state != ORIGIN_DEAD; copies--)
 			origin_send(o, &m, !s->tries);
-	s->tries++;
+	if (++s->tries == TRIES_SUSPECT && s->type == MESSAGE_CREATE)
+		link_suspect(o->end.link);
 }
 
 static void step_timeout(struct origin *o)

@@ -106,6 +106,7 @@ struct node {
 	struct links *links;
 	struct circuits *circuits;
 	struct peer peer;
+	struct noise_keypair onion;
 	bool dead, avoid;
 	u64 packets;			/* inner, delivered here */
 	u64 last_packet;
@@ -287,27 +288,16 @@ static bool world_tap(void *arg, const struct sim_datagram *d)
 	return true;
 }
 
-static struct node *world_add(struct world *w, bool relay, struct circuits_conf *more)
+static void node_start(struct node *n, bool relay, const struct circuits_conf *more)
 {
-	struct node *n = &w->nodes[w->count];
+	struct world *w = n->w;
 	struct datapath_conf dc = { .lanes = 1 };
 	struct links_conf lc = { .responder = relay, .authenticate = relay, .lanes = 1, .private_network = true };
 	struct circuits_conf cc = more ? *more : (struct circuits_conf){ 0 };
 	struct datapath_device dev = { .id = 1, .role = relay ? DATAPATH_ROLE_EXIT : DATAPATH_ROLE_ORIGIN, .mtu = 1420 };
-	char address[64];
 
-	n->w = w;
-	snprintf(address, sizeof(address), "10.1.%u.1:4470", w->count++);
-	n->sim = sim_node_new(w->sim, address, 1, node_receive, node_settle, n);
-	keypair_random(n, &lc.onion);
-	world_random(n, n->peer.id.b, 32);
-	memcpy(n->peer.onion_key, lc.onion.public, 32);
-	n->peer.flags = PEER_RELAY | PEER_EXIT;
-	n->peer.suites = 2;
-	n->peer.endpoint_count = 1;
-	n->peer.endpoints[0] = *sim_node_address(n->sim);
 	lc.id = cc.id = n->peer.id;
-	cc.onion = lc.onion;
+	lc.onion = cc.onion = n->onion;
 	cc.relay = cc.exit = relay;
 	cc.private_network = true;
 	cc.exit_device = 1;
@@ -315,6 +305,41 @@ static struct node *world_add(struct world *w, bool relay, struct circuits_conf 
 	    links_new(&n->links, &lc, &link_ops, n, sim_timers(w->sim), n->dp) ||
 	    circuits_new(&n->circuits, &cc, &circuit_ops, n, sim_timers(w->sim), n->links, n->dp))
 		abort();
+}
+
+static void node_stop(struct node *n)
+{
+	circuits_free(n->circuits);
+	n->circuits = NULL;
+	links_free(n->links);
+	datapath_close(n->dp);
+}
+
+/* It ends without a word to anybody, and comes back knowing nothing. */
+static void node_restart(struct node *n)
+{
+	sim_node_set_down(n->sim, true);
+	node_stop(n);
+	sim_node_set_down(n->sim, false);
+	node_start(n, true, NULL);
+}
+
+static struct node *world_add(struct world *w, bool relay, struct circuits_conf *more)
+{
+	struct node *n = &w->nodes[w->count];
+	char address[64];
+
+	n->w = w;
+	snprintf(address, sizeof(address), "10.1.%u.1:4470", w->count++);
+	n->sim = sim_node_new(w->sim, address, 1, node_receive, node_settle, n);
+	keypair_random(n, &n->onion);
+	world_random(n, n->peer.id.b, 32);
+	memcpy(n->peer.onion_key, n->onion.public, 32);
+	n->peer.flags = PEER_RELAY | PEER_EXIT;
+	n->peer.suites = 2;
+	n->peer.endpoint_count = 1;
+	n->peer.endpoints[0] = *sim_node_address(n->sim);
+	node_start(n, relay, more);
 	return n;
 }
 
@@ -341,12 +366,8 @@ static void world_free(struct world *w)
 {
 	u32 i;
 
-	for (i = 0; i < w->count; i++) {
-		circuits_free(w->nodes[i].circuits);
-		w->nodes[i].circuits = NULL;
-		links_free(w->nodes[i].links);
-		datapath_close(w->nodes[i].dp);
-	}
+	for (i = 0; i < w->count; i++)
+		node_stop(&w->nodes[i]);
 	sim_free(w->sim);
 }
 
