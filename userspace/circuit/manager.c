@@ -42,10 +42,13 @@ void client_outcome_tell(struct client *cl, const struct peer *peer, u32 hop, en
 		cl->ops->outcome(cl->arg, peer, hop, outcome);
 }
 
+/* Several that fail at once are one failure. */
 static void failed(struct client *cl)
 {
 	u32 shift = cl->failures < 6 ? cl->failures : 6;
 
+	if (now(cl->c) < cl->retry_at)
+		return;
 	cl->failures++;
 	cl->retry_at = now(cl->c) + (cl->conf.retry_ns << shift);
 }
@@ -126,6 +129,24 @@ static void live(void *arg, struct origin *o)
 	client_poke(cl);
 }
 
+/* A spare that answers now is better than waiting for a circuit that does not. */
+static bool doubt(void *arg, struct origin *o, u64 since)
+{
+	struct leg *leg = arg, *spare;
+	bool better = false;
+
+	list_for_each(spare, &leg->client->legs, list) {
+		if (spare->use != LEG_SPARE || spare->session != leg->session || spare->binding ||
+		    origin_state(spare->origin) != ORIGIN_READY)
+			continue;
+		if (origin_last(spare->origin) > since)
+			better = true;
+		else
+			origin_probe(spare->origin);
+	}
+	return better;
+}
+
 static void spent(void *arg, struct origin *o)
 {
 	struct leg *leg = arg;
@@ -167,6 +188,16 @@ static enum client_outcome outcome_of(const struct origin_failure *why)
 	}
 }
 
+static struct leg *candidate(struct client *cl)
+{
+	struct leg *leg;
+
+	list_for_each(leg, &cl->legs, list)
+		if (leg->use == LEG_CANDIDATE && origin_state(leg->origin) != ORIGIN_DEAD)
+			return leg;
+	return NULL;
+}
+
 /* It worked, and then not: which of them failed is not known, but none is a good choice just now. */
 static void suspect(struct client *cl, const struct origin *o)
 {
@@ -190,7 +221,7 @@ static void dead(void *arg, struct origin *o, const struct origin_failure *why)
 	if (!wanted && why->state < ORIGIN_READY) {
 		cl->stats.build_failed++;
 		client_outcome_tell(cl, &path[why->hop], why->hop, outcome_of(why));
-		if (!s || !s->lost)
+		if (s ? !s->lost : !candidate(cl))
 			failed(cl);
 	}
 	if (!wanted && why->reason != REASON_EXPIRED && why->state >= ORIGIN_READY && why->refusal == REFUSAL_NONE)
@@ -217,20 +248,10 @@ static int descriptor(void *arg, const struct node_id *id, void *buf, size_t roo
 
 static const struct origin_ops leg_ops = {
 	.extended = extended, .ready = ready, .bound = bound, .refused = refused, .live = live,
-	.spent = spent, .dead = dead, .descriptor = descriptor,
+	.doubt = doubt, .spent = spent, .dead = dead, .descriptor = descriptor,
 };
 
 /* ---- building ---- */
-
-static struct leg *candidate(struct client *cl)
-{
-	struct leg *leg;
-
-	list_for_each(leg, &cl->legs, list)
-		if (leg->use == LEG_CANDIDATE && origin_state(leg->origin) != ORIGIN_DEAD)
-			return leg;
-	return NULL;
-}
 
 static void no_path(struct client *cl, const struct client_session *s)
 {
@@ -482,6 +503,8 @@ static void maintain(struct timer *t)
 	spares_maintain(cl);
 	if (busy(cl) && cl->tick.at > now(cl->c) + TICK_BUSY)
 		timer_arm(cl->c->ts, &cl->tick, now(cl->c) + TICK_BUSY);
+	else if (cl->retry_at > now(cl->c) && cl->tick.at > cl->retry_at)
+		timer_arm(cl->c->ts, &cl->tick, cl->retry_at);
 }
 
 /* ---- life ---- */

@@ -7,13 +7,14 @@
 #include "manager_internal.h"
 
 #define STUCK (500 * NSEC_PER_MSEC)	/* without an answer, at least, then a candidate is not waited for */
-#define AVOID_MAX (2 + MV_HOPS_MAX + CANDIDATES_MAX)
+#define AVOID_MAX (2 + MV_HOPS_MAX + 2 * CANDIDATES_MAX)
 #define EXITS_MAX (EXITS_AVOIDED + 1 + CANDIDATES_MAX)
 
 /* Relays that a path is to do without. */
 struct avoid {
 	struct node_id any[AVOID_MAX], exits[EXITS_MAX];
-	u32 any_count, exits_count;
+	u32 any_count, exits_count, stuck;
+	bool guard_stuck;
 };
 
 void client_exit_avoid(struct client *cl, const struct node_id *id)
@@ -36,30 +37,38 @@ static void avoid_beside(struct avoid *a, const struct client_session *s)
 		a->any[a->any_count++] = origin_path(s->leg->origin)[i].id;
 }
 
-/* Its circuit died, nobody knows where: its exit is no middle now, and its guard not the first choice. */
+/*
+ * Its circuit died, nobody knows where: its exit is no middle now, and its guard not the first choice
+ * unless another one is known not to answer.
+ */
 static void avoid_lost(struct avoid *a, const struct client_session *s)
 {
 	a->any[a->any_count++] = s->exit.id;
-	a->any[a->any_count++] = s->guard;
+	if (!a->guard_stuck)
+		a->any[a->any_count++] = s->guard;
 }
 
-/* Candidates that wait: the relay from which an answer is due. */
+/* Candidates that wait: the relay from which an answer is due; before an exit also the one that asked it. */
 static void avoid_stuck(struct avoid *a, struct client *cl)
 {
 	const struct peer *path;
 	struct leg *leg;
-	u32 at, n = 0;
+	u32 at, last;
 
 	list_for_each(leg, &cl->legs, list) {
-		if (leg->use != LEG_CANDIDATE || !client_leg_stuck(leg) || n++ == CANDIDATES_MAX)
+		if (leg->use != LEG_CANDIDATE || !client_leg_stuck(leg) || a->stuck == CANDIDATES_MAX)
 			continue;
+		a->stuck++;
 		path = origin_path(leg->origin);
-		at = origin_hops(leg->origin);
-		if (at + 1 >= origin_length(leg->origin)) {
-			at = origin_length(leg->origin) - 1;
-			a->exits[a->exits_count++] = path[at].id;
-		}
+		last = origin_length(leg->origin) - 1;
+		at = origin_hops(leg->origin) < last ? origin_hops(leg->origin) : last;
 		a->any[a->any_count++] = path[at].id;
+		a->guard_stuck |= !at;
+		if (at < last)
+			continue;
+		a->exits[a->exits_count++] = path[at].id;
+		if (at > 1)
+			a->any[a->any_count++] = path[at - 1].id;
 	}
 }
 
@@ -75,35 +84,51 @@ static void avoid_exits(struct avoid *a, struct client *cl)
 		a->exits[a->exits_count++] = cl->current->exit.id;
 }
 
+static bool choose(struct client *cl, struct path_request *q, u32 any, u32 exits, struct peer path[MV_HOPS_MAX])
+{
+	q->avoid_count = any;
+	q->avoid_exits_count = exits;
+	return !cl->ops->select(cl->arg, q, path);
+}
+
+static bool choose_spare(struct client *cl, struct client_session *s, struct path_request *q, struct avoid *a,
+			 struct peer path[MV_HOPS_MAX])
+{
+	q->use = PATH_SPARE;
+	q->has_exit = true;
+	q->exit = s->exit.id;
+	q->attempt = s->attempts;
+	if (s->leg)
+		avoid_beside(a, s);
+	else
+		avoid_lost(a, s);
+	return choose(cl, q, a->any_count, 0, path) || (!s->leg && choose(cl, q, 0, 0, path));
+}
+
+static bool choose_candidate(struct client *cl, struct path_request *q, struct avoid *a, struct peer path[MV_HOPS_MAX])
+{
+	u32 exits;
+
+	q->use = PATH_SESSION;
+	q->attempt = cl->failures;
+	avoid_exits(a, cl);
+	exits = a->exits_count;
+	avoid_stuck(a, cl);
+	if (cl->current && !cl->current->leg)
+		avoid_lost(a, cl->current);
+	if (choose(cl, q, a->any_count, a->exits_count, path))
+		return true;
+	/* beside another one that waits: to the same exit, over other relays, or not at all */
+	if (a->stuck)
+		return a->exits_count > exits && choose(cl, q, a->any_count, exits, path);
+	/* a relay that may be dead, and then an exit that failed lately, are better than none */
+	return (a->any_count && choose(cl, q, 0, exits, path)) || (exits && choose(cl, q, 0, 0, path));
+}
+
 bool client_path_choose(struct client *cl, struct client_session *s, struct peer path[MV_HOPS_MAX])
 {
-	const struct client_session *beside = s ? s : cl->current;
 	struct avoid a = { .any_count = 0 };
-	struct path_request request = {
-		.use = s ? PATH_SPARE : PATH_SESSION, .hops = cl->conf.hops, .has_exit = s,
-		.avoid = a.any, .avoid_exits = a.exits, .attempt = s ? s->attempts : cl->failures,
-	};
+	struct path_request q = { .hops = cl->conf.hops, .avoid = a.any, .avoid_exits = a.exits };
 
-	if (beside && !beside->leg)
-		avoid_lost(&a, beside);
-	else if (s)
-		avoid_beside(&a, s);
-	if (s) {
-		request.exit = s->exit.id;
-	} else {
-		avoid_stuck(&a, cl);
-		avoid_exits(&a, cl);
-	}
-	request.avoid_count = a.any_count;
-	request.avoid_exits_count = a.exits_count;
-	if (!cl->ops->select(cl->arg, &request, path))
-		return true;
-	if (cl->current && cl->current->leg)
-		return false;
-	/* with nothing that works, a relay that may be dead, and an exit that failed lately, are better than none */
-	request.avoid_count = 0;
-	if (a.any_count && !cl->ops->select(cl->arg, &request, path))
-		return true;
-	request.avoid_exits_count = 0;
-	return a.exits_count && !cl->ops->select(cl->arg, &request, path);
+	return s ? choose_spare(cl, s, &q, &a, path) : choose_candidate(cl, &q, &a, path);
 }

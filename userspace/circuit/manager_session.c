@@ -269,6 +269,11 @@ void client_session_leg_lost(struct client_session *s, bool wanted)
 		return;
 	}
 	s->lost = now(s->client->c);
+	if (s->client->current == s) {
+		/* what failed before does not delay what is needed now */
+		s->client->failures = 0;
+		s->client->retry_at = 0;
+	}
 	session_object(s, NULL, &ds);
 	datapath_session_apply(s->client->c->dp, DATAPATH_SET, &ds);
 	client_tell(s->client, CLIENT_STALLED, NULL, s, NULL, 0);

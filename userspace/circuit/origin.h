@@ -42,6 +42,11 @@ struct origin_ops {
 	/* The exit refused BIND; the circuit ends after this. */
 	void (*refused)(void *arg, struct origin *o, enum wire_refusal why);
 	void (*live)(void *arg, struct origin *o);	/* first answer under db */
+	/*
+	 * Probes under load are not answered, the first of them was sent at @since: asked again and
+	 * again meanwhile. True: there is something better than to wait, which halves silence_ns.
+	 */
+	bool (*doubt)(void *arg, struct origin *o, u64 since);
 	/* Numbers, volume or age are near their end: build another one. */
 	void (*spent)(void *arg, struct origin *o);
 	void (*dead)(void *arg, struct origin *o, const struct origin_failure *why);
@@ -59,7 +64,7 @@ struct origin_conf {
 	u64 rto_min_ns;			/* first retransmission, at least, 60 ms */
 	u64 rto_max_ns;			/* 600 ms */
 	u64 ping_ns;			/* PING of a spare, 20 s */
-	u64 silence_ns;			/* under load, then the circuit is given up, 900 ms */
+	u64 silence_ns;			/* under load, then the circuit is given up, 900 ms; half of it after doubt() */
 	u64 silence_idle_ns;		/* without load, 3 s */
 	u64 probe_idle_ns;		/* PING of a bound circuit without traffic, 30 s */
 	u64 rate, burst;		/* bytes per second, 0: unlimited */

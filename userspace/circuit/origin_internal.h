@@ -64,7 +64,7 @@ struct origin {
 	u64 rx_cells, tx_cells;		/* seen in the datapath at the last look */
 	u64 own, answers;		/* control cells sent and received since */
 	u64 traffic;			/* ns: other cells */
-	u64 looked, waiting, probed, probe_txid;	/* ns, ns: since when an answer is due, ns */
+	u64 looked, waiting, asked, probed, probe_txid;	/* ns, ns: since when an answer is due; first, last probe */
 	u32 probes;
 	bool load;
 	struct origin_failure failure;

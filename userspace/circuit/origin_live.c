@@ -5,12 +5,13 @@
  */
 #include "origin_internal.h"
 
-#define LOOK_LOAD (200 * NSEC_PER_MSEC)		/* between looks at the datapath, with traffic lately */
+#define LOOK_LOAD (100 * NSEC_PER_MSEC)		/* between looks at the datapath, with traffic lately */
 #define LOOK_IDLE (500 * NSEC_PER_MSEC)		/* and without */
 #define LOOK_WAIT (60 * NSEC_PER_MSEC)		/* while an answer is due */
 #define PAUSE_LATELY (400 * NSEC_PER_MSEC)	/* between probes that only follow traffic */
 #define PATIENCE (180 * NSEC_PER_MSEC)		/* before the first probe, at least */
 #define PROBES_MIN 3				/* unanswered before a circuit is given up */
+#define PROBES_DOUBT 2				/* before its owner looks for something better */
 #define CLOSE_TRIES 3
 
 static u64 max64(u64 a, u64 b)
@@ -58,7 +59,8 @@ static void probe(struct origin *o)
 {
 	o->probe_txid = random_u64(o->c);
 	o->probed = now(o->c);
-	o->probes++;
+	if (!o->probes++)
+		o->asked = o->probed;
 	if (!o->waiting)
 		o->waiting = now(o->c);
 	origin_control(o, MESSAGE_CIRCUIT_PING, o->probe_txid);
@@ -77,14 +79,27 @@ static void heard(struct origin *o, u64 at)
 		o->ops->live(o->arg, o);
 }
 
-static bool lost(const struct origin *o)
+/* Its owner may know of a better one, and asks that one while this one is doubted. */
+static bool doubted(struct origin *o)
+{
+	return o->load && o->state == ORIGIN_LIVE && o->probes >= PROBES_DOUBT && o->ops->doubt &&
+	       o->ops->doubt(o->arg, o, o->asked);
+}
+
+static bool lost(struct origin *o)
 {
 	u64 limit = o->load ? o->conf.silence_ns : o->conf.silence_idle_ns;
+	u64 least = 5 * o->rtt;
 
+	if (!o->waiting)
+		return false;
 	if (o->state == ORIGIN_BOUND)
 		limit = o->conf.step_ns;	/* it answered BIND: the first PING may need as many tries */
-	return o->waiting && o->probes >= PROBES_MIN &&
-	       now(o->c) - o->waiting >= max64(limit, 5 * o->rtt);
+	if (doubted(o)) {
+		limit /= 2;
+		least = 4 * o->rtt;
+	}
+	return o->probes >= PROBES_MIN && now(o->c) - o->waiting >= max64(limit, least);
 }
 
 /* What the datapath did since the last look. */
