@@ -11,6 +11,8 @@
 
 #define TICK (1 * NSEC_PER_SEC)
 #define TICK_BUSY (50 * NSEC_PER_MSEC)
+#define DOUBT_SPARE (100 * NSEC_PER_MSEC)	/* a spare gets so long at least to answer */
+#define DOUBT (200 * NSEC_PER_MSEC)		/* it holds so long after the last probe in vain */
 #define HEDGE (300 * NSEC_PER_MSEC)	/* a takeover gets so long before the other exit is bound */
 #define ATTEMPTS_CURRENT 6
 #define ATTEMPTS_OLD 3
@@ -129,7 +131,15 @@ static void live(void *arg, struct origin *o)
 	client_poke(cl);
 }
 
-/* A spare that answers now is better than waiting for a circuit that does not. */
+bool client_idle(const struct client *cl)
+{
+	return !cl->current || !cl->current->leg || (cl->doubted && now(cl->c) - cl->doubted < DOUBT);
+}
+
+/*
+ * A spare that answers now is better than waiting for a circuit that does not. If it does not either,
+ * they may have lost their exit: a way to another one is built meanwhile.
+ */
 static bool doubt(void *arg, struct origin *o, u64 since)
 {
 	struct leg *leg = arg, *spare;
@@ -143,6 +153,11 @@ static bool doubt(void *arg, struct origin *o, u64 since)
 			better = true;
 		else
 			origin_probe(spare->origin);
+	}
+	if (leg->session == leg->client->current && !better &&
+	    now(leg->client->c) - since >= DOUBT_SPARE + 2 * origin_rtt(o)) {
+		leg->client->doubted = now(leg->client->c);
+		client_poke(leg->client);
 	}
 	return better;
 }
@@ -327,6 +342,7 @@ static void takeover_begin(struct client_session *s, struct leg *leg)
 
 	memcpy(request.secret, s->grant.secret, WIRE_SECRET);
 	s->taking = leg;
+	s->doubtful = origin_suspect(leg->origin);
 	s->takeovers++;
 	if (!s->taking_since)
 		s->taking_since = s->lost;
@@ -452,17 +468,19 @@ static void candidate_bind(struct client *cl, struct leg *leg)
 static void candidates_maintain(struct client *cl)
 {
 	struct client_session *s = cl->current;
-	bool idle = !s || !s->leg;		/* nothing works */
+	bool idle = client_idle(cl);		/* nothing works */
 	struct candidates n;
 
 	if (!idle && !rotation_due(cl)) {
-		candidates_close(cl, origin_state(s->leg->origin) == ORIGIN_LIVE);
+		candidates_close(cl, s && s->leg && origin_state(s->leg->origin) == ORIGIN_LIVE);
 		return;
 	}
 	candidates_count(cl, &n);
 	if (n.ready) {
+		if (s && s->leg && !rotation_due(cl))
+			return;			/* there is doubt, no more */
 		/* a takeover goes first: it keeps the flows that there are */
-		if (!n.binding && !(s && !s->leg && s->taking && now(cl->c) - s->taking->began < HEDGE))
+		if (!n.binding && !(s && !s->leg && s->taking && !s->doubtful && now(cl->c) - s->taking->began < HEDGE))
 			candidate_bind(cl, n.ready);
 	} else if (!n.moving && n.count < (idle ? CANDIDATES_MAX : 1) && now(cl->c) >= cl->retry_at) {
 		build(cl, NULL);

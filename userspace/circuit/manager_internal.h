@@ -39,7 +39,7 @@ struct client_session {
 	struct node_id guard;		/* of the last leg */
 	struct leg *leg;		/* NULL: none at the moment */
 	struct leg *taking;		/* BIND of a takeover is on its way */
-	bool closing;
+	bool closing, doubtful;		/* doubtful: the leg that takes over was silent before */
 	u64 born, lost, taking_since;	/* ns; lost: 0 while it has a leg */
 	u64 bytes;			/* of legs that are gone */
 	u32 takeovers, attempts;
@@ -62,6 +62,7 @@ struct client {
 	u32 failures;			/* builds in a row */
 	u64 retry_at;
 	u64 medium_until;		/* ns: paths that carry large cells were not found */
+	u64 doubted;			/* ns: neither the circuit in use nor its spare answers */
 	struct avoided avoided[EXITS_AVOIDED];
 	u32 avoided_at;
 	struct client_stats stats;
@@ -77,6 +78,9 @@ void client_poke(struct client *cl);
 void client_tell(struct client *cl, enum client_event_kind kind, const struct leg *leg,
 		 const struct client_session *s, const struct origin_failure *failure, u64 took);
 void client_outcome_tell(struct client *cl, const struct peer *peer, u32 hop, enum client_outcome outcome);
+
+/* There is no session whose circuit answers. */
+bool client_idle(const struct client *cl);
 
 /* manager_path.c */
 void client_exit_avoid(struct client *cl, const struct node_id *id);

@@ -79,9 +79,6 @@ static void avoid_exits(struct avoid *a, struct client *cl)
 	for (i = 0; i < EXITS_AVOIDED; i++)
 		if (cl->avoided[i].until > now(cl->c))
 			a->exits[a->exits_count++] = cl->avoided[i].id;
-	/* it may be the one that died */
-	if (cl->current && !cl->current->leg)
-		a->exits[a->exits_count++] = cl->current->exit.id;
 }
 
 static bool choose(struct client *cl, struct path_request *q, u32 any, u32 exits, struct peer path[MV_HOPS_MAX])
@@ -105,24 +102,33 @@ static bool choose_spare(struct client *cl, struct client_session *s, struct pat
 	return choose(cl, q, a->any_count, 0, path) || (!s->leg && choose(cl, q, 0, 0, path));
 }
 
+/*
+ * What is avoided is given up one by one: exits that failed lately, the exit of which a candidate
+ * waits, and then, unless that candidate is there to hope for, relays that may have died.
+ */
 static bool choose_candidate(struct client *cl, struct path_request *q, struct avoid *a, struct peer path[MV_HOPS_MAX])
 {
-	u32 exits;
+	u32 dead, stuck;
 
 	q->use = PATH_SESSION;
 	q->attempt = cl->failures;
-	avoid_exits(a, cl);
-	exits = a->exits_count;
+	if (cl->current && client_idle(cl))
+		a->exits[a->exits_count++] = cl->current->exit.id;
+	dead = a->exits_count;
 	avoid_stuck(a, cl);
-	if (cl->current && !cl->current->leg)
+	stuck = a->exits_count;
+	avoid_exits(a, cl);
+	if (cl->current && client_idle(cl))
 		avoid_lost(a, cl->current);
 	if (choose(cl, q, a->any_count, a->exits_count, path))
 		return true;
-	/* beside another one that waits: to the same exit, over other relays, or not at all */
+	if (a->exits_count > stuck && choose(cl, q, a->any_count, stuck, path))
+		return true;
+	if (stuck > dead && choose(cl, q, a->any_count, dead, path))
+		return true;
 	if (a->stuck)
-		return a->exits_count > exits && choose(cl, q, a->any_count, exits, path);
-	/* a relay that may be dead, and then an exit that failed lately, are better than none */
-	return (a->any_count && choose(cl, q, 0, exits, path)) || (exits && choose(cl, q, 0, 0, path));
+		return false;
+	return (a->any_count && choose(cl, q, 0, dead, path)) || (dead && choose(cl, q, 0, 0, path));
 }
 
 bool client_path_choose(struct client *cl, struct client_session *s, struct peer path[MV_HOPS_MAX])

@@ -5,6 +5,7 @@
  */
 #include "world.h"
 #include <circuit/hop.h>
+#include <circuit/manager_internal.h>
 
 struct user {
 	struct world w;
@@ -316,6 +317,23 @@ TEST(dead_exit_is_no_middle)
 
 	for (seed = 1; seed < 10; seed++) {
 		user_start(_metadata, &u, seed, 0, NULL);
+		u.exits_between = true;
+		kill_exit(_metadata, &u, 0, 1700);
+		user_end(_metadata, &u);
+	}
+}
+
+/* Nor where the other one failed before. */
+TEST(dead_exit_is_no_middle_of_a_failed_one)
+{
+	static struct user u;
+	u64 seed;
+	u32 i;
+
+	for (seed = 1; seed < 4; seed++) {
+		user_start(_metadata, &u, seed, 0, NULL);
+		for (i = 0; i < EXITS_AVOIDED; i++)
+			client_exit_avoid(u.client, &u.w.nodes[6].peer.id);
 		u.exits_between = true;
 		kill_exit(_metadata, &u, 0, 1700);
 		user_end(_metadata, &u);
