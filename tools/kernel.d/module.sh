@@ -72,17 +72,27 @@ module_make() {
 
 # module NAME: compiles, and prints where the result is
 module() {
-	local name=$1 tree now ko
+	local tree
 	[[ -e $source/Kbuild || -e $source/Makefile ]] ||
 		die "$source has no Kbuild: no module to compile; next: give its directory with --source"
-	kernel_build "$name"
-	tree=$(module_tree "$name")
+	kernel_build "$1"
+	tree=$(module_tree "$1")
+	with_lock "module$(tr / - <<<"$tree")" module_get "$1" "$tree"
+}
+
+# a copy is made before anyone can compile it anew
+module_get() {
+	local name=$1 tree=$2 now ko
 	now=$(module_print "$name")
-	ko=$(compgen -G "$tree/*.ko" || compgen -G "$tree/kmod/*.ko") || ko=
+	ko=$(compgen -G "$tree/*.ko") || ko=
 	if [[ ! $ko || ! -e $tree/.print || $(<"$tree/.print") != "$now" ]]; then
-		with_lock "module$(tr / - <<<"$tree")" module_make "$name" "$tree" "$now"
-		ko=$(compgen -G "$tree/*.ko" || compgen -G "$tree/kmod/*.ko") ||
-			die "compiling $source left no .ko file in $tree; next: see $tree/.log"
+		module_make "$name" "$tree" "$now"
+		ko=$(compgen -G "$tree/*.ko") || die "compiling $source left no .ko file in $tree; next: see $tree/.log"
 	fi
-	head -n 1 <<<"$ko"
+	ko=${ko%%$'\n'*}
+	if [[ $to ]]; then
+		cp "$ko" "$to/" || die "cannot copy $ko to $to"
+		ko=$to/${ko##*/}
+	fi
+	echo "$ko"
 }

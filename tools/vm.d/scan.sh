@@ -19,13 +19,13 @@ splat+='|workqueue lockup|Kernel stack overflow|Segfault with no mm|page allocat
 # reports FILE: the complaints in it, with what follows them, as far as one wants to read
 reports() {
 	tr -d '\r' <"$1" | awk -v splat="$splat" '
-		/Command line:|Kernel command line|not ok |# .*: / { next }
+		/[Cc]ommand line|not ok |# .*: / { next }
 		$0 ~ splat && !left { if (++n > 3) exit; if (n > 1) print "  ..."; left = 45 }
 		left > 0 { print "  " $0; left-- }'
 }
 
 complaints() {
-	tr -d '\r' <"$state/console" | grep -vE 'Kernel command line|Command line:' | grep -E "$splat"
+	tr -d '\r' <"$state/console" | grep -vi 'command line' | grep -E "$splat"
 }
 
 tail_of_console() {
@@ -54,7 +54,7 @@ judge() {
 
 	if [[ $expect ]]; then
 		if ! grep -qE -- "$expect" <<<"$said"; then
-			echo "tools/vm: $kernel was expected to complain${expect#.} and did not${said:+, it said this instead:}" >&2
+			echo "tools/vm: $kernel was expected to complain ($expect) and did not${said:+, it said this instead:}" >&2
 			[[ ! $said ]] || reports "$state/console" >&2
 			exit 70
 		fi
