@@ -149,7 +149,7 @@ static void tell_address(struct mv_engine *e, struct mv_cell *cell, const struct
 		.kind = MV_EVENT_ADDRESS, .link = s->link->id, .index = s->index, .from = from,
 		.lane = cell->lane, .circuit = cell->half->circuit->id,
 	};
-	u64 at = atomic64_read(&s->address_at), hash = from->port;
+	u64 at = atomic64_read(&s->address_at), hash = (__force u16)from->port;
 	u32 i;
 
 	for (i = 0; i < 16; i += 8)
