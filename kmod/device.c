@@ -33,6 +33,7 @@
  * by many devices and circuits; a look now and then costs less than to tell all of them.
  */
 #define WAIT_NS (100 * NSEC_PER_USEC)
+#define QUEUE_LEN 1000			/* of the default qdisc; 0 would be taken for none */
 
 /* ---- packets ---- */
 
@@ -97,6 +98,15 @@ static void finish(struct mv_engine *e)
 		mv_engine_end(e);
 }
 
+/* Is there no room in the socket, even when it has what was put off? */
+static bool full(struct mv_engine *e, const struct mv_circuit *c)
+{
+	if (likely(!mv_out_congested(e, c->link, c->id)))
+		return false;
+	mv_engine_end(e);
+	return mv_out_congested(e, c->link, c->id);
+}
+
 static netdev_tx_t send(struct mv_node *node, struct mv_device *d, struct sk_buff *skb)
 {
 	struct mv_engine *e = mv_engine_begin(node);
@@ -104,7 +114,7 @@ static netdev_tx_t send(struct mv_node *node, struct mv_device *d, struct sk_buf
 
 	if (unlikely(!c)) {
 		discard(d->dev, skb);
-	} else if (unlikely(mv_out_congested(e, c->link, c->id))) {
+	} else if (unlikely(full(e, c))) {
 		if (park(d, skb, c))
 			return NETDEV_TX_BUSY;
 		mv_drop_half(e, mv_circuit_tx(c), MV_DROP_QUEUE);
@@ -296,6 +306,7 @@ static void setup(struct net_device *dev)
 	dev->header_ops = &ip_tunnel_header_ops;
 	dev->type = ARPHRD_NONE;
 	dev->flags = IFF_POINTOPOINT | IFF_NOARP;
+	dev->tx_queue_len = QUEUE_LEN;
 	dev->features |= FEATURES;
 	dev->hw_features |= FEATURES;
 	dev->mtu = MV_MTU_DEFAULT;
