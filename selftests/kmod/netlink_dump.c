@@ -58,13 +58,13 @@ static uint32_t dump_count(struct nl *nl, uint32_t node, uint32_t max)
 	return a.err || a.interrupted ? 0 : count;
 }
 
-/* The fastest of three dumps, in seconds; 0: one was not whole. */
+/* The fastest of five dumps, in seconds; 0: one was not whole. */
 static double dump_time(struct nl *nl, uint32_t node, uint32_t circuits)
 {
 	double best = 1e9, start, took;
 	int i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 5; i++) {
 		start = seconds();
 		if (dump_count(nl, node, circuits) != circuits)
 			return 0;
@@ -76,7 +76,7 @@ static double dump_time(struct nl *nl, uint32_t node, uint32_t circuits)
 
 TEST_F_TIMEOUT(node, dumps_are_whole_and_linear, 200)
 {
-	const uint32_t few = 2000, many = 16000;
+	const uint32_t few = 2000, many = 40000;
 	int64_t id = node_make(&self->nl, &m, false, 65536);
 	double few_time, many_time;
 
@@ -90,8 +90,8 @@ TEST_F_TIMEOUT(node, dumps_are_whole_and_linear, 200)
 	many_time = dump_time(&self->nl, (uint32_t)id, many);
 	EXPECT_GT(many_time, 0);
 	TH_LOG("dump of %u: %.1f ms, of %u: %.1f ms", few, few_time * 1e3, many, many_time * 1e3);
-	/* 8 times as many; quadratic would be 64 */
-	EXPECT_LT(many_time, 24 * few_time);
+	/* 20 times as many; quadratic would be 400, and a busy machine is worth some */
+	EXPECT_LT(many_time, 160 * few_time);
 }
 
 TEST_F(node, dumps_say_that_they_were_interrupted)
