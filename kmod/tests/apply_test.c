@@ -412,6 +412,21 @@ static void many_go_quickly(struct kunit *test)
 	KUNIT_EXPECT_LT(test, flushed - start, 5 * NSEC_PER_SEC);
 }
 
+/* Before the machine sleeps. The node, its sockets and devices stay. */
+static void all_is_erased(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u32 failed;
+
+	KUNIT_ASSERT_EQ(test, apply(f, all, 17, &failed), 0);
+	mv_node_flush_all();
+	KUNIT_EXPECT_EQ(test, f->node->link_count + f->node->circuit_count + f->node->exit_count +
+			f->node->session_count, 0);
+	KUNIT_EXPECT_EQ(test, f->node->device_count, 1);
+	KUNIT_EXPECT_TRUE(test, list_empty(&f->device.exits));
+	KUNIT_EXPECT_EQ(test, apply(f, all, 17, &failed), 0);
+}
+
 static void limits(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -448,6 +463,7 @@ static struct kunit_case apply_cases[] = {
 	KUNIT_CASE(current_displaces),
 	KUNIT_CASE(prefixes_longest_first),
 	KUNIT_CASE(many_go_quickly),
+	KUNIT_CASE(all_is_erased),
 	KUNIT_CASE(limits),
 	{}
 };
