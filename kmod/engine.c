@@ -26,10 +26,11 @@ static int engine_memory(struct mv_engine *e)
 	int node = cpu_to_node(e->cpu);
 
 	e->ring = kvmalloc_node(MV_ENGINE_RING * sizeof(*e->ring), GFP_KERNEL, node);
+	e->opened = kvmalloc_node(MV_ENGINE_RING_CELLS * sizeof(*e->opened), GFP_KERNEL, node);
 	e->bounce = kmalloc_node(MV_ENGINE_CELL, GFP_KERNEL, node);
 	/* of a power of two, which kmalloc() aligns to its size */
 	e->scratch = kmalloc_node(roundup_pow_of_two(MV_ONION_SCRATCH), GFP_KERNEL, node);
-	return e->ring && e->bounce && e->scratch ? 0 : -ENOMEM;
+	return e->ring && e->opened && e->bounce && e->scratch ? 0 : -ENOMEM;
 }
 
 int mv_engine_init(struct mv_engine *e, struct mv_node *node, int cpu)
@@ -41,6 +42,8 @@ int mv_engine_init(struct mv_engine *e, struct mv_node *node, int cpu)
 	u64_stats_init(&e->stats.sync);
 	__skb_queue_head_init(&e->send);
 	__skb_queue_head_init(&e->deliver);
+	INIT_LIST_HEAD(&e->edges);
+	spin_lock_init(&e->edges_lock);
 	INIT_CSD(&e->csd, kicked, e);
 	/* it polls for nobody's socket: stay out of the table of NAPI ids */
 	set_bit(NAPI_STATE_NO_BUSY_POLL, &e->napi.state);
@@ -60,7 +63,7 @@ void mv_engine_purge(struct mv_engine *e)
 {
 	for (; e->head != e->tail; e->head++)
 		kfree_skb(e->ring[e->head % MV_ENGINE_RING].skb);
-	e->ring_cells = 0;
+	e->cells_head = e->cells_tail;
 }
 
 static void nothing(void *arg)
@@ -84,6 +87,7 @@ void mv_engine_fini(struct mv_engine *e)
 	mv_queue_free(e);
 	mv_outs_free(e);
 	kvfree(e->ring);
+	kvfree(e->opened);
 	kfree(e->bounce);
 	kfree_sensitive(e->scratch);
 	e->node = NULL;
@@ -137,19 +141,22 @@ void mv_engine_end(struct mv_engine *e)
 	e->ending = false;
 }
 
-bool mv_engine_push(struct mv_engine *e, struct sk_buff *skb, u32 lane, u32 at, u32 len, u32 segment)
+u32 mv_engine_removed(const struct mv_engine *e)
 {
-	u32 cells = DIV_ROUND_UP(len, segment);
+	return READ_ONCE(e->node->rx_ids.removed) + READ_ONCE(e->node->circuits.removed);
+}
 
-	if (unlikely(e->tail - e->head == MV_ENGINE_RING ||
-		     e->ring_cells + cells > MV_ENGINE_RING_CELLS || READ_ONCE(e->node->dead)))
-		return false;
-	e->ring[e->tail++ % MV_ENGINE_RING] = (struct mv_input){
-		.skb = skb, .lane = lane, .at = at, .len = len, .segment = segment,
-	};
-	e->ring_cells += cells;
+bool mv_engine_room(const struct mv_engine *e, u32 cells)
+{
+	return e->tail - e->head < MV_ENGINE_RING &&
+	       e->cells_tail - e->cells_head + cells <= MV_ENGINE_RING_CELLS && !READ_ONCE(e->node->dead);
+}
+
+void mv_engine_push(struct mv_engine *e, const struct mv_input *in)
+{
+	e->ring[e->tail++ % MV_ENGINE_RING] = *in;
+	e->cells_tail += DIV_ROUND_UP(in->len, in->segment);
 	napi_schedule(&e->napi);
-	return true;
 }
 
 void mv_engine_kick(struct mv_engine *e)

@@ -39,16 +39,26 @@ struct mv_queue;
 struct mv_socket;
 
 #define MV_ENGINE_RING 512		/* skbs that wait for the poll, a power of two */
-#define MV_ENGINE_RING_CELLS 8192	/* and the cells in them */
+#define MV_ENGINE_RING_CELLS 4096	/* and the cells in them, a power of two */
 #define MV_ENGINE_CELL 1408		/* room for a cell in bounce and scratch */
 
 /* A received skb: one cell, or a super-packet of cells of one length. */
 struct mv_input {
 	struct sk_buff *skb;
-	struct mv_socket *socket;		/* RCU: looked up again by lane in the poll */
 	u32 lane;
 	u32 at;					/* offset of the first cell in the skb */
 	u32 len, segment;			/* bytes of all cells, of one */
+	u32 removed;				/* mv_engine_removed() before their headers were opened */
+};
+
+/*
+ * What the header of a cell in the ring said. The pointers are good in the poll, another RCU
+ * section, if nothing was taken out of the tables meanwhile: what is taken out later is freed later.
+ */
+struct mv_opened {
+	struct mv_link_session *session;
+	struct mv_half *half;
+	u64 counter;
 };
 
 struct mv_out;
@@ -62,12 +72,15 @@ struct mv_engine {
 	bool ending;				/* in mv_engine_end(): nested ends leave their skbs to it */
 	u64 now;				/* ktime_get_ns() at the start of the batch */
 	u32 head, tail;				/* of the ring */
-	u32 ring_cells;
+	u32 cells_head, cells_tail;		/* of the cells in it */
 	struct mv_input *ring;
+	struct mv_opened *opened;		/* of the cells in the ring */
 	struct mv_outs *outs;			/* output.c */
 	struct mv_queue *queue;			/* queue.c */
 	struct sk_buff_head send;		/* finished super-packets, see struct mv_out_cb */
 	struct sk_buff_head deliver;		/* inner packets, skb->dev set */
+	struct list_head edges;			/* mv_edge.node: packets were put off to the poll */
+	spinlock_t edges_lock;
 	u8 *bounce;				/* a cell that does not lie in one piece */
 	u8 *scratch;				/* MV_ONION_SCRATCH, aligned to 64 */
 	call_single_data_t csd;			/* mv_engine_kick() */
@@ -81,8 +94,18 @@ void mv_engine_fini(struct mv_engine *e);
 struct mv_engine *mv_engine_begin(struct mv_node *node);
 /* Close open super-packets, send and deliver what is finished; outside of any half's or edge's lock. */
 void mv_engine_end(struct mv_engine *e);
-/* Put a received skb into the ring and schedule the poll; false: full (count, drop). Consumes skb on true. */
-bool mv_engine_push(struct mv_engine *e, struct sk_buff *skb, u32 lane, u32 at, u32 len, u32 segment);
+/* Changes when a link session or circuit is taken out of the node's tables. */
+u32 mv_engine_removed(const struct mv_engine *e);
+/* Is there room in the ring for an skb of so many cells? */
+bool mv_engine_room(const struct mv_engine *e, u32 cells);
+/* Where to put what cell number @i of the skb to be pushed next has in its header. */
+static inline struct mv_opened *mv_engine_opened(struct mv_engine *e, u32 i)
+{
+	return &e->opened[(e->cells_tail + i) % MV_ENGINE_RING_CELLS];
+}
+
+/* Put a received skb into the ring, for which there is room, and schedule the poll. */
+void mv_engine_push(struct mv_engine *e, const struct mv_input *in);
 /* Drop what is in the ring. */
 void mv_engine_purge(struct mv_engine *e);
 /* Something may have become possible (socket has room): schedule the poll on its CPU; any context. */

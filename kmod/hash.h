@@ -29,6 +29,7 @@ struct mv_hash_table {
 struct mv_hash {
 	struct mv_hash_table __rcu *table;
 	u32 count;
+	u32 removed;			/* how often: who remembers what he found looks whether it moved */
 	unsigned long grown;		/* grace period after which the side that is not used is free */
 	siphash_key_t key;		/* peers choose circuit ids: no chain may be aimed at */
 };

@@ -6,9 +6,11 @@
 #include <linux/hash.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/prefetch.h>
 #include <linux/udp.h>
 
 #include "circuit.h"
+#include "edge.h"
 #include "engine.h"
 #include "events.h"
 #include "link.h"
@@ -279,52 +281,74 @@ static const u8 *skb_piece(struct mv_engine *e, const struct sk_buff *skb, u32 a
 	return skb_copy_bits(skb, at, e->bounce, len) ? NULL : e->bounce;
 }
 
-static void take_cell(struct mv_engine *e, struct mv_cell *cell)
+/* Link or circuit are gone since the cell was put into the ring: too late for the daemon. */
+static void lost(struct mv_engine *e, const struct mv_cell *cell, bool drop)
 {
-	bool drop = false;
-
-	if (mv_input_resolve(e, cell, &drop) == MV_DONE && !drop) {
-		mv_input_count(e, cell);
-		mv_input_cell(e, cell);
-		return;
-	}
-	/* link or circuit are gone since the cell was put into the ring: too late for the daemon */
 	if (drop)
 		mv_drop(e, MV_DROP_HEADER);
 	else
 		mv_drop(e, cell->session ? MV_DROP_UP : MV_DROP_NOT_CELL);
 }
 
-/* At most @budget cells of the skb at the head of the ring. */
-static int take_input(struct mv_engine *e, int budget)
+/* @o: what its header said, NULL if that may not be true any more */
+static void take_cell(struct mv_engine *e, struct mv_cell *cell, const struct mv_opened *o)
+{
+	bool drop = false;
+
+	if (likely(o)) {
+		cell->session = o->session;
+		cell->half = o->half;
+		cell->counter = o->counter;
+		cell->class = mv_cell_class(cell->len);
+	} else if (mv_input_resolve(e, cell, &drop) != MV_DONE || drop) {
+		lost(e, cell, drop);
+		return;
+	}
+	mv_input_count(e, cell);
+	mv_input_cell(e, cell);
+}
+
+/* What the next cell will need, while this one's layer is being worked on. */
+static void prefetch_half(const struct mv_half *half)
+{
+	prefetch(&half->circuit->link);
+	prefetch(half->circuit->kf);
+	prefetch(&half->replay);
+	prefetchw(&half->lock);
+}
+
+/* All of the skb at the head of the ring: at most the 64 or 128 cells of a super-packet. */
+static int take_input(struct mv_engine *e)
 {
 	struct mv_input *in = &e->ring[e->head % MV_ENGINE_RING];
+	bool good = in->removed == mv_engine_removed(e);
 	int n;
 
-	for (n = 0; n < budget && in->len; n++) {
+	for (n = 0; in->len; n++) {
+		const struct mv_opened *o = &e->opened[e->cells_head++ % MV_ENGINE_RING_CELLS];
 		struct mv_cell cell = {
 			.len = min(in->segment, in->len), .skb = in->skb, .lane = in->lane,
 		};
 
+		if (good && e->cells_head != e->cells_tail && in->len > in->segment)
+			prefetch_half(e->opened[e->cells_head % MV_ENGINE_RING_CELLS].half);
 		cell.data = skb_piece(e, in->skb, in->at, cell.len);
 		if (likely(cell.data))
-			take_cell(e, &cell);
+			take_cell(e, &cell, good ? o : NULL);
 		else
 			mv_drop(e, MV_DROP_HEADER);
 		in->at += cell.len;
 		in->len -= cell.len;
 	}
-	e->ring_cells -= n;
-	if (!in->len) {
-		napi_consume_skb(in->skb, budget);
-		e->head++;
-	}
+	napi_consume_skb(in->skb, 1);
+	e->head++;
 	return n;
 }
 
 int mv_input_poll(struct napi_struct *napi, int budget)
 {
 	struct mv_engine *e = container_of(napi, struct mv_engine, napi);
+	LIST_HEAD(ran);
 	int n;
 
 	if (!budget)
@@ -335,11 +359,15 @@ int mv_input_poll(struct napi_struct *napi, int budget)
 	if (unlikely(READ_ONCE(e->node->dead)))
 		mv_engine_purge(e);
 	n = mv_queue_drain(e, budget);
+	/* half of what is left for what goes out of devices, so that neither way starves the other */
+	n += mv_edge_poll(e, DIV_ROUND_UP(budget - n, 2), &ran);
 	while (n < budget && e->head != e->tail)
-		n += take_input(e, budget - n);
+		n += take_input(e);
+	n = min(n, budget);	/* a super-packet is not split: what goes out would be, too */
 	mv_engine_end(e);
+	mv_edge_ran(e, &ran);
 	e->polling = false;
-	if (n < budget && napi_complete_done(napi, n) && mv_queue_arm(e))
+	if (n < budget && napi_complete_done(napi, n) && (mv_queue_arm(e) || mv_edge_waits(e)))
 		napi_schedule(napi);
 	rcu_read_unlock();
 	return n;

@@ -28,29 +28,40 @@ static struct mv_socket *socket_of(const struct sock *sk)
 
 /* ---- in ---- */
 
+static void remember(struct mv_opened *to, const struct mv_cell *cell)
+{
+	to->session = cell->session;
+	to->half = cell->half;
+	to->counter = cell->counter;
+}
+
 /* Is the datagram at @at a cell that the poll may take? */
-static bool takeable(struct mv_engine *e, const struct sk_buff *skb, u32 at, u32 len)
+static bool takeable(struct mv_engine *e, const struct sk_buff *skb, u32 at, u32 len, struct mv_opened *to)
 {
 	u8 buffer[MV_CELL_HEADER];
 	struct mv_cell cell = { .len = len };
 	bool drop = false;
 
 	cell.data = skb_header_pointer(skb, at, MV_CELL_HEADER, buffer);
-	return cell.data && mv_cell_shape(cell.data, len) &&
-	       mv_input_resolve(e, &cell, &drop) == MV_DONE && !drop;
+	if (!cell.data || !mv_cell_shape(cell.data, len) ||
+	    mv_input_resolve(e, &cell, &drop) != MV_DONE || drop)
+		return false;
+	remember(to, &cell);
+	return true;
 }
 
 /* All of a super-packet, or nothing: what is left goes to the stack, which cuts it. */
-static bool takeable_all(struct mv_engine *e, const struct sk_buff *skb, u32 at, u32 len, u32 segment)
+static bool takeable_all(struct mv_engine *e, const struct mv_input *in, bool room)
 {
-	u32 i, n;
+	struct mv_opened forgotten;
+	u32 i, at, len;
 
-	for (i = 0; i < len; i += n) {
-		n = min(segment, len - i);
-		if (!takeable(e, skb, at + i, n))
+	for (i = 0, at = 0; at < in->len; i++, at += len) {
+		len = min(in->segment, in->len - at);
+		if (!takeable(e, in->skb, in->at + at, len, room ? mv_engine_opened(e, i) : &forgotten))
 			return false;
 	}
-	return len;
+	return i;
 }
 
 /*
@@ -59,24 +70,32 @@ static bool takeable_all(struct mv_engine *e, const struct sk_buff *skb, u32 at,
  */
 static struct sk_buff *gro_receive(struct sock *sk, struct list_head *head, struct sk_buff *skb)
 {
-	u32 at = skb_gro_offset(skb), len = skb_gro_len(skb);
-	u32 segment = skb_is_gso(skb) ? skb_shinfo(skb)->gso_size : len;
 	struct mv_socket *s = socket_of(sk);
 	struct mv_node *node = s ? rcu_dereference(s->node) : NULL;
+	struct mv_input in = { .skb = skb, .at = skb_gro_offset(skb), .len = skb_gro_len(skb) };
 	struct mv_engine *e;
+	u32 cells;
+	bool room;
 
-	if (!node || mv_cell_class(segment) == MV_CLASSES)
+	in.segment = skb_is_gso(skb) ? skb_shinfo(skb)->gso_size : in.len;
+	if (!node || mv_cell_class(in.segment) == MV_CLASSES)
 		goto pass;
 	e = this_cpu_ptr(node->engines);
-	if (!takeable_all(e, skb, at, len, segment))
+	in.lane = s->lane;
+	in.removed = mv_engine_removed(e);
+	cells = DIV_ROUND_UP(in.len, in.segment);
+	room = mv_engine_room(e, cells);
+	if (!takeable_all(e, &in, room))
 		goto pass;
-	skb_set_network_header(skb, mv_gro_network_offset(skb));
-	if (unlikely(!mv_engine_push(e, skb, s->lane, at, len, segment))) {
-		mv_stat_add(&e->stats, MV_STAT_DROP + MV_DROP_QUEUE, DIV_ROUND_UP(len, segment));
+	if (unlikely(!room)) {
+		mv_stat_add(&e->stats, MV_STAT_DROP + MV_DROP_QUEUE, cells);
 		dev_kfree_skb_irq(skb);		/* later */
-	} else if (len > segment) {
-		mv_stat_add(&e->stats, MV_STAT_RX_SUPER, 1);
+		return ERR_PTR(-EINPROGRESS);
 	}
+	skb_set_network_header(skb, mv_gro_network_offset(skb));
+	mv_engine_push(e, &in);
+	if (cells > 1)
+		mv_stat_add(&e->stats, MV_STAT_RX_SUPER, 1);
 	return ERR_PTR(-EINPROGRESS);
 pass:
 	NAPI_GRO_CB(skb)->flush = 1;
@@ -129,13 +148,17 @@ static int receive_pass(struct mv_engine *e, struct mv_socket *s, struct mv_cell
 
 static int receive_cell(struct mv_engine *e, struct mv_socket *s, struct mv_cell *cell, struct sk_buff *skb)
 {
+	struct mv_input in = {
+		.skb = skb, .lane = s->lane, .at = sizeof(struct udphdr), .len = cell->len,
+		.segment = cell->len, .removed = mv_engine_removed(e),
+	};
 	bool drop = false;
 
 	if (mv_input_resolve(e, cell, &drop) == MV_DONE) {
-		if (drop)
-			return dropped(e, skb, MV_DROP_HEADER);
-		if (!mv_engine_push(e, skb, s->lane, sizeof(struct udphdr), cell->len, cell->len))
-			return dropped(e, skb, MV_DROP_QUEUE);
+		if (drop || !mv_engine_room(e, 1))
+			return dropped(e, skb, drop ? MV_DROP_HEADER : MV_DROP_QUEUE);
+		remember(mv_engine_opened(e, 0), cell);
+		mv_engine_push(e, &in);
 		return 0;
 	}
 	if (!cell->session)
