@@ -64,7 +64,7 @@ static bool still_full(struct mv_node *node, u64 key)
 	struct mv_half *half = mv_half_find(&node->circuits, key >> MV_CIRCUIT_BITS, key & MV_CIRCUIT_MAX);
 	struct mv_circuit *c = half ? half->circuit : NULL;
 
-	return c && mv_out_congested(mv_engine_begin(node), c->link, c->id);
+	return c && (mv_out_congested(mv_engine_begin(node), c->link, c->id) || mv_edge_full(c));
 }
 
 static enum hrtimer_restart waited(struct hrtimer *timer)
@@ -86,25 +86,22 @@ static enum hrtimer_restart waited(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/*
- * In a softirq more packets may come at once, forwarded or acknowledging what we delivered: the poll,
- * which runs after them, sends their cells together. Whoever sends in a system call is on his own.
- */
-static void finish(struct mv_engine *e)
-{
-	if (!e->ending && (in_serving_softirq() || netdev_xmit_more()))
-		napi_schedule(&e->napi);
-	else
-		mv_engine_end(e);
-}
-
-/* Is there no room in the socket, even when it has what was put off? */
+/* Is there no room in the socket, even when it has what lies in this CPU's engine? */
 static bool full(struct mv_engine *e, const struct mv_circuit *c)
 {
 	if (likely(!mv_out_congested(e, c->link, c->id)))
-		return false;
+		return mv_edge_full(c);
 	mv_engine_end(e);
 	return mv_out_congested(e, c->link, c->id);
+}
+
+/*
+ * In a softirq more packets may come at once, forwarded or acknowledging what we delivered: the poll,
+ * which runs after them, sends their cells together. Who sends in a system call is alone.
+ */
+static bool more_to_come(void)
+{
+	return in_serving_softirq() || netdev_xmit_more();
 }
 
 static netdev_tx_t send(struct mv_node *node, struct mv_device *d, struct sk_buff *skb)
@@ -114,6 +111,7 @@ static netdev_tx_t send(struct mv_node *node, struct mv_device *d, struct sk_buf
 
 	if (unlikely(!c)) {
 		discard(d->dev, skb);
+		mv_engine_end(e);
 	} else if (unlikely(full(e, c))) {
 		if (park(d, skb, c))
 			return NETDEV_TX_BUSY;
@@ -121,9 +119,8 @@ static netdev_tx_t send(struct mv_node *node, struct mv_device *d, struct sk_buf
 		discard(d->dev, skb);
 	} else {
 		dev_sw_netstats_tx_add(d->dev, skb_is_gso(skb) ? skb_shinfo(skb)->gso_segs : 1, skb->len);
-		mv_edge_packet(e, c, skb);
+		mv_edge_packet(e, c, skb, more_to_come());
 	}
-	finish(e);
 	return NETDEV_TX_OK;
 }
 

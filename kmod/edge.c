@@ -20,6 +20,11 @@
 #include "output.h"
 #include "segment.h"
 
+#define ROUNDS 16			/* of what other CPUs add while one runs an edge, then its poll does */
+#define LATER_BYTES (64 << 10)		/* that are put off; then there is enough for a super-packet */
+#define BACKLOG_BYTES (512 << 10)	/* of one circuit, behind which the device's queue stops */
+#define CONTROL_BACKLOG 256		/* packets in the backlog, above which there is no room for control */
+
 static struct mv_half *tx_half(struct mv_edge *edge)
 {
 	return mv_circuit_tx(edge->circuit);
@@ -84,7 +89,7 @@ static int seal(struct mv_engine *e, struct mv_circuit *c, u8 *scratch, u32 clas
 	return 0;
 }
 
-/* ---- device to cells, under edge->lock ---- */
+/* ---- device to cells: payloads, the runner's ---- */
 
 static void begin_payload(struct mv_engine *e, struct mv_edge *edge)
 {
@@ -165,6 +170,15 @@ static void put_segment(struct mv_engine *e, struct mv_edge *edge, const struct 
 	mv_stat_add(&e->stats, MV_STAT_TX_PACKET_BYTES, len);
 }
 
+static void set_hold(struct mv_edge *edge, u64 ns)
+{
+	spin_lock(&edge->lock);
+	/* one that was set for an earlier payload comes early and sets itself again */
+	if (!edge->stopped && !hrtimer_is_queued(&edge->hold))
+		hrtimer_start(&edge->hold, ns_to_ktime(ns), HRTIMER_MODE_REL_SOFT);
+	spin_unlock(&edge->lock);
+}
+
 /* The part of a payload that is left over leaves now, or soon. */
 static void settle(struct mv_engine *e, struct mv_edge *edge)
 {
@@ -172,55 +186,32 @@ static void settle(struct mv_engine *e, struct mv_edge *edge)
 
 	if (!edge->open)
 		return;
-	age = e->now - edge->since;
-	if (!hold || !edge->last_sent || edge->since - edge->last_sent >= hold || age >= hold) {
+	/* another CPU may have begun the payload a moment after this one's clock was read */
+	age = e->now > edge->since ? e->now - edge->since : 0;
+	if (!hold || !edge->last_sent || edge->since - edge->last_sent >= hold || age >= hold)
 		finish_payload(e, edge);
-		return;
-	}
-	/* one that was set for an earlier payload comes early and sets itself again */
-	if (!hrtimer_is_queued(&edge->hold))
-		hrtimer_start(&edge->hold, ns_to_ktime(hold - age), HRTIMER_MODE_REL_SOFT);
+	else
+		set_hold(edge, hold - age);
 }
 
-static enum hrtimer_restart held(struct hrtimer *timer)
-{
-	struct mv_edge *edge = container_of(timer, struct mv_edge, hold);
-	struct mv_engine *e;
+/* ---- what the runner sends ---- */
 
-	rcu_read_lock();
-	e = mv_engine_begin(edge->circuit->link->node);
-	spin_lock(&edge->lock);
-	if (!edge->stopped)
-		settle(e, edge);
-	spin_unlock(&edge->lock);
-	mv_engine_end(e);
-	rcu_read_unlock();
-	return HRTIMER_NORESTART;
-}
-
-/* One packet, or those of a super-packet. */
-static int send_skb(struct mv_engine *e, struct mv_edge *edge, struct sk_buff *skb)
+static int send_segments(struct mv_engine *e, struct mv_edge *edge, struct sk_buff *skb)
 {
 	struct mv_segment s;
 	int err = mv_segment_begin(&s, skb);
 
 	if (unlikely(err))
 		return err;
-	spin_lock(&edge->lock);
-	if (unlikely(edge->stopped)) {
-		err = -ENOENT;
-	} else {
-		while (mv_segment_next(&s))
-			put_segment(e, edge, &s);
-		settle(e, edge);
-	}
-	spin_unlock(&edge->lock);
-	return err;
+	while (mv_segment_next(&s))
+		put_segment(e, edge, &s);
+	consume_skb(skb);
+	return 0;
 }
 
-static void drop_skb(struct mv_engine *e, struct mv_edge *edge, struct sk_buff *skb, int err)
+static void refuse(struct mv_engine *e, struct mv_edge *edge, struct sk_buff *skb)
 {
-	mv_drop_half(e, tx_half(edge), err == -ENOENT ? MV_DROP_NO_CIRCUIT : MV_DROP_FRAME);
+	mv_drop_half(e, tx_half(edge), MV_DROP_FRAME);
 	kfree_skb(skb);
 }
 
@@ -228,60 +219,256 @@ static void drop_skb(struct mv_engine *e, struct mv_edge *edge, struct sk_buff *
 static void send_rare(struct mv_engine *e, struct mv_edge *edge, struct sk_buff *skb)
 {
 	struct sk_buff *at, *next, *segments = skb;
-	int err;
 
 	if (skb_is_gso(skb)) {
 		segments = skb_gso_segment(skb, 0);
 		if (IS_ERR_OR_NULL(segments)) {
-			drop_skb(e, edge, skb, -EINVAL);
+			refuse(e, edge, skb);
 			return;
 		}
 		consume_skb(skb);
 	}
 	skb_list_walk_safe(segments, at, next) {
 		skb_mark_not_on_list(at);
-		err = at->ip_summed == CHECKSUM_PARTIAL ? skb_checksum_help(at) : 0;
-		err = err ?: send_skb(e, edge, at);
-		if (err)
-			drop_skb(e, edge, at, err);
-		else
-			consume_skb(at);
+		if ((at->ip_summed == CHECKSUM_PARTIAL && skb_checksum_help(at)) ||
+		    send_segments(e, edge, at))
+			refuse(e, edge, at);
 	}
 }
 
-void mv_edge_packet(struct mv_engine *e, struct mv_circuit *c, struct sk_buff *skb)
+/* Between payloads of the stream, whose current packet goes on after it. */
+static void send_control(struct mv_engine *e, struct mv_edge *edge, struct sk_buff *skb)
 {
-	int err = send_skb(e, c->edge, skb);
+	const struct mv_circuit *c = edge->circuit;
+	u32 class = READ_ONCE(c->data_class);
 
+	if (mv_frame_control(payload_at(c, e->scratch), payload_len(c, class), skb->data, skb->len) &&
+	    !seal(e, edge->circuit, e->scratch, class))
+		edge->last_sent = e->now;
+	memzero_explicit(skb->data, skb->len);
+	consume_skb(skb);
+}
+
+struct edge_cb {
+	bool control;
+};
+
+static struct edge_cb *edge_cb(struct sk_buff *skb)
+{
+	return (struct edge_cb *)skb->cb;
+}
+
+static void send_skb(struct mv_engine *e, struct mv_edge *edge, struct sk_buff *skb)
+{
+	int err;
+
+	if (edge_cb(skb)->control) {
+		send_control(e, edge, skb);
+		return;
+	}
+	err = send_segments(e, edge, skb);
 	if (likely(!err))
-		consume_skb(skb);
-	else if (err == -EOPNOTSUPP)
-		send_rare(e, c->edge, skb);
+		return;
+	if (err == -EOPNOTSUPP)
+		send_rare(e, edge, skb);
 	else
-		drop_skb(e, c->edge, skb, err);
+		refuse(e, edge, skb);
+}
+
+/* ---- who runs ---- */
+
+/* Seal all that waits. Return: packets */
+static int work(struct mv_engine *e, struct mv_edge *edge)
+{
+	struct sk_buff_head list;
+	struct sk_buff *skb;
+	int n;
+
+	__skb_queue_head_init(&list);
+	spin_lock(&edge->lock);
+	skb_queue_splice_init(&edge->backlog, &list);
+	WRITE_ONCE(edge->backlog_bytes, 0);
+	edge->due = false;
+	spin_unlock(&edge->lock);
+	n = skb_queue_len(&list);
+	while ((skb = __skb_dequeue(&list)))
+		send_skb(e, edge, skb);
+	settle(e, edge);
+	return n;
+}
+
+/* This CPU's poll is to run it; under lock, nobody runs it. */
+static void put_off(struct mv_engine *e, struct mv_edge *edge)
+{
+	if (!edge->home) {
+		edge->home = e;
+		spin_lock(&e->edges_lock);
+		list_add_tail(&edge->node, &e->edges);
+		spin_unlock(&e->edges_lock);
+	}
+	napi_schedule(&e->napi);
+}
+
+/* What was sealed is sent. True: nobody runs it any more; @put: the poll goes on with it. */
+static bool let_go(struct mv_engine *e, struct mv_edge *edge, bool put)
+{
+	bool more;
+
+	spin_lock(&edge->lock);
+	more = !edge->stopped && (edge->due || !skb_queue_empty(&edge->backlog));
+	if (!more || put)
+		edge->running = false;
+	if (more && put)
+		put_off(e, edge);
+	spin_unlock(&edge->lock);
+	return !more || put;
+}
+
+/* By whoever made it running. */
+static void run(struct mv_engine *e, struct mv_edge *edge)
+{
+	u32 round = 0;
+
+	do {
+		work(e, edge);
+		mv_engine_end(e);
+	} while (!let_go(e, edge, ++round == ROUNDS));
+}
+
+/* Queue it. True: the caller is to run the edge. */
+static bool enqueue(struct mv_engine *e, struct mv_edge *edge, struct sk_buff *skb, bool later)
+{
+	bool mine = false;
+
+	spin_lock(&edge->lock);
+	if (unlikely(edge->stopped)) {
+		spin_unlock(&edge->lock);
+		mv_drop_half(e, tx_half(edge), MV_DROP_NO_CIRCUIT);
+		kfree_skb(skb);
+		return false;
+	}
+	__skb_queue_tail(&edge->backlog, skb);
+	WRITE_ONCE(edge->backlog_bytes, edge->backlog_bytes + skb->len);
+	if (edge->running)
+		;	/* who runs it takes this too */
+	else if (later && edge->backlog_bytes < LATER_BYTES)
+		put_off(e, edge);
+	else
+		mine = edge->running = true;
+	spin_unlock(&edge->lock);
+	return mine;
+}
+
+void mv_edge_packet(struct mv_engine *e, struct mv_circuit *c, struct sk_buff *skb, bool later)
+{
+	edge_cb(skb)->control = false;
+	if (enqueue(e, c->edge, skb, later))
+		run(e, c->edge);
+}
+
+bool mv_edge_full(const struct mv_circuit *c)
+{
+	return READ_ONCE(c->edge->backlog_bytes) > BACKLOG_BYTES;
+}
+
+static struct mv_edge *next_put_off(struct mv_engine *e)
+{
+	struct mv_edge *edge;
+
+	spin_lock(&e->edges_lock);
+	edge = list_first_entry_or_null(&e->edges, struct mv_edge, node);
+	if (edge)
+		list_del_init(&edge->node);
+	spin_unlock(&e->edges_lock);
+	return edge;
+}
+
+int mv_edge_poll(struct mv_engine *e, int budget, struct list_head *ran)
+{
+	struct mv_edge *edge;
+	int n = 0;
+	bool mine;
+
+	while (n < budget && (edge = next_put_off(e))) {
+		spin_lock(&edge->lock);
+		/* somebody else may have run it meanwhile, or be at it */
+		edge->home = NULL;
+		mine = !edge->running && !edge->stopped;
+		if (mine)
+			edge->running = true;
+		spin_unlock(&edge->lock);
+		if (!mine)
+			continue;
+		list_add_tail(&edge->node, ran);
+		n += work(e, edge);
+	}
+	return n;
+}
+
+void mv_edge_ran(struct mv_engine *e, struct list_head *ran)
+{
+	struct mv_edge *edge, *next;
+
+	list_for_each_entry_safe(edge, next, ran, node) {
+		list_del_init(&edge->node);
+		let_go(e, edge, true);
+	}
+}
+
+bool mv_edge_waits(const struct mv_engine *e)
+{
+	return !list_empty_careful(&e->edges);
+}
+
+static enum hrtimer_restart held(struct hrtimer *timer)
+{
+	struct mv_edge *edge = container_of(timer, struct mv_edge, hold);
+	struct mv_engine *e;
+	bool mine;
+
+	rcu_read_lock();
+	e = mv_engine_begin(edge->circuit->link->node);
+	spin_lock(&edge->lock);
+	edge->due = true;
+	mine = !edge->running && !edge->stopped;
+	if (mine)
+		edge->running = true;
+	spin_unlock(&edge->lock);
+	if (mine)
+		run(e, edge);
+	rcu_read_unlock();
+	return HRTIMER_NORESTART;
+}
+
+static int check_control(const struct mv_circuit *c, u32 len)
+{
+	if (len > payload_len(c, READ_ONCE(c->data_class)) - MV_FRAME_HEADER)
+		return -EMSGSIZE;
+	/* nothing goes under db before the first cell under df came */
+	if (c->kind == MV_TERMINUS && READ_ONCE(c->pass))
+		return -EAGAIN;
+	return skb_queue_len_lockless(&c->edge->backlog) > CONTROL_BACKLOG ? -EAGAIN : 0;
 }
 
 int mv_edge_control(struct mv_node *node, struct mv_circuit *c, const u8 *data, u32 len)
 {
-	struct mv_edge *edge = c->edge;
+	int err = check_control(c, len);
 	struct mv_engine *e;
-	int err = -EAGAIN;
-	u32 class;
+	struct sk_buff *skb;
 
+	if (err)
+		return err;
+	skb = alloc_skb(len, GFP_ATOMIC);
+	if (!skb)
+		return -ENOMEM;
+	skb_put_data(skb, data, len);
+	edge_cb(skb)->control = true;
 	local_bh_disable();
-	class = READ_ONCE(c->data_class);
 	e = mv_engine_begin(node);
-	spin_lock(&edge->lock);
-	/* nothing goes under db before the first cell under df came */
-	if (!edge->stopped && !(c->kind == MV_TERMINUS && READ_ONCE(c->pass)))
-		err = mv_frame_control(payload_at(c, e->scratch), payload_len(c, class), data, len) ?
-		      seal(e, c, e->scratch, class) : -EMSGSIZE;
-	if (!err)
-		edge->last_sent = e->now;
-	spin_unlock(&edge->lock);
-	mv_engine_end(e);
+	if (enqueue(e, c->edge, skb, false))
+		run(e, c->edge);
 	local_bh_enable();
-	return err;
+	return 0;
 }
 
 /* ---- cells to device, under edge->rx_lock ---- */
@@ -436,6 +623,8 @@ struct mv_edge *mv_edge_new(struct mv_circuit *c)
 		return NULL;
 	edge->circuit = c;
 	spin_lock_init(&edge->lock);
+	__skb_queue_head_init(&edge->backlog);
+	INIT_LIST_HEAD(&edge->node);
 	spin_lock_init(&edge->rx_lock);
 	mv_hrtimer_setup(&edge->hold, held, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
 	timer_setup(&edge->expiry, expired, 0);
@@ -445,6 +634,7 @@ struct mv_edge *mv_edge_new(struct mv_circuit *c)
 void mv_edge_stop(struct mv_circuit *c)
 {
 	struct mv_edge *edge = c->edge;
+	struct mv_engine *home;
 
 	if (!edge)
 		return;
@@ -452,6 +642,14 @@ void mv_edge_stop(struct mv_circuit *c)
 	spin_lock(&edge->rx_lock);
 	edge->stopped = true;
 	spin_unlock(&edge->rx_lock);
+	home = edge->home;
+	if (home) {
+		spin_lock(&home->edges_lock);
+		list_del_init(&edge->node);
+		spin_unlock(&home->edges_lock);
+		edge->home = NULL;
+	}
+	__skb_queue_purge(&edge->backlog);
 	spin_unlock_bh(&edge->lock);
 	hrtimer_cancel(&edge->hold);
 	mv_timer_delete_sync(&edge->expiry);

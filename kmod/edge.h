@@ -16,17 +16,28 @@
 #include "onion.h"
 #include "reassembly.h"
 
-/* One a circuit. What is sent and what is received have locks of their own; both taken with BH off. */
+/*
+ * One a circuit. Packets wait in the backlog until somebody runs the edge: that is one CPU at a time,
+ * from taking the backlog until the cells are with the socket, so that cells of a circuit do not
+ * overtake each other on different CPUs, and no CPU waits for another that seals. Locks are taken
+ * with BH off.
+ */
 struct mv_edge {
 	struct mv_circuit *circuit;
 	/* device to cells */
 	spinlock_t lock;
-	bool open;			/* the packer has a payload */
 	bool stopped;			/* written under both locks */
-	u8 class;			/* of the open payload */
-	struct mv_frame_packer packer;	/* in scratch */
-	u64 since, last_sent;		/* ns: the payload is open; a cell left */
-	struct hrtimer hold;
+	bool running;			/* somebody owns what is marked so */
+	bool due;			/* the runner is to look at the open payload again */
+	u32 backlog_bytes;
+	struct sk_buff_head backlog;
+	struct mv_engine *home;		/* whose poll is to run it, or NULL */
+	struct list_head node;		/* home->edges; the runner's once it is NULL */
+	bool open;			/* runner: the packer has a payload */
+	u8 class;			/* runner: of the open payload */
+	struct mv_frame_packer packer;	/* runner; in scratch */
+	u64 since, last_sent;		/* runner; ns: the payload is open; a cell left */
+	struct hrtimer hold;		/* started under lock */
 	/* cells to device */
 	spinlock_t rx_lock;
 	struct timer_list expiry;
@@ -35,26 +46,37 @@ struct mv_edge {
 	u64 highest[MV_HOPS_MAX];	/* counters by hop, of cells that verified */
 	struct mv_replay terminus;	/* window over the terminus's numbers */
 
-	u8 scratch[MV_ONION_SCRATCH] __aligned(64);
+	u8 scratch[MV_ONION_SCRATCH] __aligned(64);	/* runner */
 };
 
 /* NULL: no memory. */
 struct mv_edge *mv_edge_new(struct mv_circuit *c);
-/* No timer and no packer runs after it; the circuit is out of the tables. May sleep. */
+/* No timer runs after it, and nothing new is sent; the circuit is out of the tables. May sleep. */
 void mv_edge_stop(struct mv_circuit *c);
 void mv_edge_free(struct mv_edge *edge);	/* from the circuit's RCU callback */
 
 /*
  * Send an inner packet, or all segments of a GSO one, on circuit @c; consumes @skb. From
- * ndo_start_xmit: BH off, RCU. Source and size were checked.
+ * ndo_start_xmit: BH off, RCU. Source and size were checked. @later: there may be more at once, the
+ * engine's poll may send them together. Ends the engine's batch if it did not put off.
  */
-void mv_edge_packet(struct mv_engine *e, struct mv_circuit *c, struct sk_buff *skb);
+void mv_edge_packet(struct mv_engine *e, struct mv_circuit *c, struct sk_buff *skb, bool later);
+/* Do too many packets wait for whoever runs it? */
+bool mv_edge_full(const struct mv_circuit *c);
+/*
+ * For the poll: seal what was put off, about @budget packets, and after mv_engine_end() tell the
+ * edges in @ran that it is sent. Return: packets. RCU.
+ */
+int mv_edge_poll(struct mv_engine *e, int budget, struct list_head *ran);
+void mv_edge_ran(struct mv_engine *e, struct list_head *ran);
+/* Is there more to poll for? */
+bool mv_edge_waits(const struct mv_engine *e);
 /* A payload came out of a cell that is verified and new. Packets go to e->deliver. */
 void mv_edge_payload(struct mv_engine *e, struct mv_circuit *c, u64 counter, const u8 *payload, u32 len);
 /*
  * Send a control message (subtype 0x80). Any context that may take BH locks, RCU. It goes before
  * data that wait for the socket, since it is rare and the circuit's life may depend on it.
- * 0, -EMSGSIZE, -EAGAIN (terminus under pass, or there is no way to send)
+ * 0, -EMSGSIZE, -EAGAIN (terminus under pass, or too many wait), -ENOMEM
  */
 int mv_edge_control(struct mv_node *node, struct mv_circuit *c, const u8 *data, u32 len);
 
