@@ -115,7 +115,7 @@ const struct config_key config_keys[] = {
 	TIME("Client", "RetransmitMax", client.origin.rto_max_ns, "600ms", NSEC_PER_MSEC, HOURS, false, "Pause between retransmissions, at most."),
 	TIME("Client", "SparePing", client.origin.ping_ns, "20s", NSEC_PER_SEC, HOURS, false, "Keeps a spare circuit alive."),
 	TIME("Client", "Silence", client.origin.silence_ns, "900ms", 10 * NSEC_PER_MSEC, HOURS, false,
-	     "A circuit under load that is silent for this long is given up."),
+	     "A circuit under load that is silent for this long is given up; after half of it where a spare circuit answers."),
 	TIME("Client", "SilenceIdle", client.origin.silence_idle_ns, "3s", 10 * NSEC_PER_MSEC, HOURS, false, "The same without load."),
 	TIME("Client", "IdleProbe", client.origin.probe_idle_ns, "30s", NSEC_PER_SEC, HOURS, false,
 	     "A circuit without traffic is probed this often."),
