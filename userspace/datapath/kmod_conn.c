@@ -291,16 +291,17 @@ const struct nlmsghdr *kmod_conn_event(struct kmod_conn *c, bool *overrun)
 	free(c->given);
 	c->given = NULL;
 	*overrun = false;
+	/* never out of the buffer: what the event makes its hearer ask is answered there */
+	while (list_empty(&c->events) && receive(c) == 1)
+		while ((h = next(c)))
+			if (is_event(c, h))
+				keep(c, h);
 	if (!list_empty(&c->events)) {
 		c->given = list_entry(c->events.next, struct waiting, list);
 		list_del(&c->given->list);
 		c->event_count--;
 		return &c->given->h;
 	}
-	while (receive(c) == 1)
-		while ((h = next(c)))
-			if (is_event(c, h))
-				return h;
 	*overrun = c->overrun;
 	c->overrun = false;
 	return NULL;

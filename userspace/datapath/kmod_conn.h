@@ -42,7 +42,7 @@ const char *kmod_conn_error(const struct kmod_conn *conn);
 /*
  * kmod_conn_event - the next event, from the queue or the socket, without waiting
  *
- * The message is valid until the next call with this connection. Return: NULL: none, then
+ * The message is valid until the next one is asked for, also during requests. Return: NULL: none, then
  * @overrun says whether the socket lost some (reset by reading it).
  */
 const struct nlmsghdr *kmod_conn_event(struct kmod_conn *conn, bool *overrun);
