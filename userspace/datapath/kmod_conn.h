@@ -31,7 +31,8 @@ int kmod_conn_family(const struct kmod_conn *conn);
  * is returned once the answer is complete
  * @failed: if not NULL: index of the op of a batch that failed
  *
- * Return: 0, the kernel's -errno, -ETIMEDOUT, -EINTR (a dump that must be repeated). After an error
+ * Return: 0, the kernel's -errno, -ETIMEDOUT (no answer, or one that was lost among events; whether the
+ * request was done is not known), -EINTR (a dump that must be repeated). After an error
  * kmod_conn_error() has the kernel's words.
  */
 int kmod_call(struct kmod_conn *conn, struct nl_msg *m, int (*each)(void *arg, const struct nlmsghdr *h),
