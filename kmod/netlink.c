@@ -22,9 +22,6 @@ struct genl_family mv_genl_family __ro_after_init = {
 	.n_ops = ARRAY_SIZE(meshvpn_nl_ops),
 };
 
-/* A node that is still being made is not deleted by others. */
-static DEFINE_MUTEX(new_lock);
-
 /* Unlike any that a dump has seen of another node of the same number. */
 static atomic_t generations = ATOMIC_INIT(0);
 
@@ -56,6 +53,11 @@ static struct mv_node *node_get(struct sk_buff *skb, u32 portid, struct nlattr *
 		return ERR_PTR(mv_netlink_refuse(extack, NULL, -EINVAL, "which node?"));
 	}
 	node = mv_node_get(sock_net(skb->sk), nla_get_u32(id));
+	/* one that is still being made is not touched, least of all deleted, by others */
+	if (node && !smp_load_acquire(&node->made)) {
+		mv_node_put(node);
+		node = NULL;
+	}
 	if (node && !capable && node->owner && node->owner == portid)
 		may = true;
 	if (node && may)
@@ -178,8 +180,10 @@ static int make_node(struct genl_info *info, struct mv_node_conf *conf,
 	kref_get(&node->ref);
 	mv_netlink_changed(node);
 	err = take_sockets(node, req, nest, info->extack);
-	if (!err)
+	if (!err) {
+		smp_store_release(&node->made, true);
 		err = reply_node(info, node);
+	}
 	if (err)
 		mv_node_del(node);
 	mv_node_put(node);
@@ -197,12 +201,7 @@ int meshvpn_nl_node_new_doit(struct sk_buff *skb, struct genl_info *info)
 	if (GENL_REQ_ATTR_CHECK(info, MESHVPN_A_NODE))
 		return -EINVAL;
 	err = mv_parse_node(&conf, &req, info->attrs[MESHVPN_A_NODE], info->extack);
-	if (err)
-		return err;
-	mutex_lock(&new_lock);
-	err = make_node(info, &conf, &req);
-	mutex_unlock(&new_lock);
-	return err;
+	return err ? err : make_node(info, &conf, &req);
 }
 
 int meshvpn_nl_node_set_doit(struct sk_buff *skb, struct genl_info *info)
@@ -232,11 +231,8 @@ int meshvpn_nl_node_set_doit(struct sk_buff *skb, struct genl_info *info)
 
 int meshvpn_nl_node_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct mv_node *node;
+	struct mv_node *node = node_get(skb, info->snd_portid, info->attrs, false, info->extack);
 
-	mutex_lock(&new_lock);
-	node = node_get(skb, info->snd_portid, info->attrs, false, info->extack);
-	mutex_unlock(&new_lock);
 	if (IS_ERR(node))
 		return PTR_ERR(node);
 	mv_node_del(node);

@@ -38,6 +38,7 @@ struct mv_node {
 	struct mv_socket __rcu *sockets[MV_LANES_MAX];
 	u32 lanes;
 	bool dead;				/* going: nothing new is accepted */
+	bool made;				/* has its sockets: netlink may name it */
 	struct mv_node_conf conf;		/* fields by WRITE_ONCE */
 
 	/* taken by many CPUs, but seldom */
@@ -70,7 +71,7 @@ void mv_node_exit(void);
  * @owner: netlink port of the owner, 0: none
  *
  * Return: the node, with one reference that belongs to the namespace's list; ERR_PTR(-EEXIST,
- * -EINVAL, -ENOMEM). Under genl's lock; sockets are attached afterwards (socket.h).
+ * -EINVAL, -ENOMEM). Sockets are attached afterwards (socket.h), then it is ->made.
  */
 struct mv_node *mv_node_new(struct net *net, const struct mv_node_conf *conf, u32 owner);
 /* Found by id, with a reference; NULL. */
