@@ -32,7 +32,7 @@
 static inline struct net_device *mv_dummy_new(void)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
-	struct net_device *dev = kvzalloc(sizeof(*dev), GFP_KERNEL);
+	struct net_device *dev = kvzalloc(sizeof(*dev), GFP_KERNEL_ACCOUNT);
 
 	if (dev)
 		init_dummy_netdev(dev);

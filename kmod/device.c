@@ -193,8 +193,8 @@ static int init(struct net_device *dev)
 	struct mv_device *d = netdev_priv(dev);
 	u32 i;
 
-	d->drops = __alloc_percpu(MV_DROPS * sizeof(u64), sizeof(u64));
-	d->queues = kcalloc(dev->num_tx_queues, sizeof(*d->queues), GFP_KERNEL);
+	d->drops = __alloc_percpu_gfp(MV_DROPS * sizeof(u64), sizeof(u64), GFP_KERNEL_ACCOUNT);
+	d->queues = kcalloc(dev->num_tx_queues, sizeof(*d->queues), GFP_KERNEL_ACCOUNT);
 	if (!d->drops || !d->queues || mv_tstats_alloc(dev)) {
 		free_percpu(d->drops);
 		kfree(d->queues);

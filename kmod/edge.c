@@ -617,7 +617,7 @@ void mv_edge_payload(struct mv_engine *e, struct mv_circuit *c, u64 counter, con
 
 struct mv_edge *mv_edge_new(struct mv_circuit *c)
 {
-	struct mv_edge *edge = kzalloc(sizeof(*edge), GFP_KERNEL);
+	struct mv_edge *edge = kzalloc(sizeof(*edge), GFP_KERNEL_ACCOUNT);
 
 	if (!edge)
 		return NULL;

@@ -25,11 +25,11 @@ static int engine_memory(struct mv_engine *e)
 {
 	int node = cpu_to_node(e->cpu);
 
-	e->ring = kvmalloc_node(MV_ENGINE_RING * sizeof(*e->ring), GFP_KERNEL, node);
-	e->opened = kvmalloc_node(MV_ENGINE_RING_CELLS * sizeof(*e->opened), GFP_KERNEL, node);
-	e->bounce = kmalloc_node(MV_ENGINE_CELL, GFP_KERNEL, node);
+	e->ring = kvmalloc_node(MV_ENGINE_RING * sizeof(*e->ring), GFP_KERNEL_ACCOUNT, node);
+	e->opened = kvmalloc_node(MV_ENGINE_RING_CELLS * sizeof(*e->opened), GFP_KERNEL_ACCOUNT, node);
+	e->bounce = kmalloc_node(MV_ENGINE_CELL, GFP_KERNEL_ACCOUNT, node);
 	/* of a power of two, which kmalloc() aligns to its size */
-	e->scratch = kmalloc_node(roundup_pow_of_two(MV_ONION_SCRATCH), GFP_KERNEL, node);
+	e->scratch = kmalloc_node(roundup_pow_of_two(MV_ONION_SCRATCH), GFP_KERNEL_ACCOUNT, node);
 	return e->ring && e->opened && e->bounce && e->scratch ? 0 : -ENOMEM;
 }
 

@@ -96,7 +96,7 @@ struct mv_path *mv_path_alloc(const struct mv_endpoint *remote, u32 remote_lanes
 
 	if (!path)
 		return ERR_PTR(-ENOMEM);
-	if (dst_cache_init(&path->cache, GFP_KERNEL)) {
+	if (dst_cache_init(&path->cache, GFP_KERNEL_ACCOUNT)) {
 		kfree(path);
 		return ERR_PTR(-ENOMEM);
 	}

@@ -392,7 +392,7 @@ bool mv_out_full(struct mv_engine *e, u32 lane)
 
 int mv_outs_new(struct mv_engine *e)
 {
-	e->outs = kvzalloc_node(sizeof(*e->outs), GFP_KERNEL, cpu_to_node(e->cpu));
+	e->outs = kvzalloc_node(sizeof(*e->outs), GFP_KERNEL_ACCOUNT, cpu_to_node(e->cpu));
 	return e->outs ? 0 : -ENOMEM;
 }
 

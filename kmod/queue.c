@@ -69,7 +69,7 @@ struct mv_queue {
 
 int mv_queue_new(struct mv_engine *e)
 {
-	struct mv_queue *q = kvzalloc_node(sizeof(*q), GFP_KERNEL, cpu_to_node(e->cpu));
+	struct mv_queue *q = kvzalloc_node(sizeof(*q), GFP_KERNEL_ACCOUNT, cpu_to_node(e->cpu));
 	u32 i;
 
 	if (!q)

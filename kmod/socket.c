@@ -294,7 +294,7 @@ static struct mv_socket *socket_new(struct sock *sk)
 		.encap_type = 1, .encap_rcv = encap_rcv, .encap_destroy = encap_destroy,
 		.gro_receive = gro_receive, .gro_complete = gro_complete,
 	};
-	struct mv_socket *s = kzalloc(sizeof(*s), GFP_KERNEL);
+	struct mv_socket *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
 
 	if (!s)
 		return NULL;
