@@ -220,8 +220,8 @@ static int parse_ops(struct batch *b, const struct nlmsghdr *h, struct netlink_e
 
 int meshvpn_nl_batch_doit(struct sk_buff *skb, struct genl_info *info)
 {
+	struct batch b = { 0 };
 	u32 ops, prefixes;
-	struct batch b;
 	int err;
 
 	if (GENL_REQ_ATTR_CHECK(info, MESHVPN_A_OP))
@@ -231,9 +231,8 @@ int meshvpn_nl_batch_doit(struct sk_buff *skb, struct genl_info *info)
 		/* only parts of a selector that nobody began */
 		err = mv_netlink_refuse(info->extack, info->attrs[MESHVPN_A_OP], -EINVAL,
 					"there is no selector to go on with");
-	if (err)
-		return err;
-	err = batch_init(&b, ops, prefixes);
+	if (!err)
+		err = batch_init(&b, ops, prefixes);
 	if (!err)
 		err = parse_ops(&b, info->nlhdr, info->extack);
 	if (!err)
