@@ -14,6 +14,7 @@
 #include "engine.h"
 #include "exit.h"
 #include "link.h"
+#include "netlink.h"
 #include "node.h"
 #include "socket.h"
 
@@ -319,6 +320,7 @@ void mv_node_flush(struct mv_node *node)
 	mv_circuits_bury(node, &dead);
 	mv_hash_for_all(&node->links, bucket, n, next)
 		link_drop(node, container_of(n, struct mv_link, by_id));
+	mv_netlink_changed(node);
 }
 
 void mv_node_flush_all(void)
@@ -358,8 +360,10 @@ void mv_node_detach(struct mv_node *node, struct mv_device *d)
 {
 	ASSERT_RTNL();
 	mutex_lock(&node->lock);
-	if (rcu_access_pointer(d->node) == node)
+	if (rcu_access_pointer(d->node) == node) {
 		device_drop(node, d);
+		mv_netlink_changed(node);
+	}
 	mutex_unlock(&node->lock);
 }
 
