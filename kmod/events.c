@@ -8,7 +8,7 @@
 #include "netlink.h"
 #include "node.h"
 
-static_assert((int)MESHVPN_EVENT_KIND_DEVICE == MV_EVENT_DEVICE &&
+static_assert((int)MESHVPN_EVENT_KIND_GONE == MV_EVENT_GONE &&
 	      (int)MESHVPN_EVENT_KIND_CONTROL == MV_EVENT_CONTROL);
 
 static int put_event(struct sk_buff *skb, const struct mv_event *e, u32 lost)

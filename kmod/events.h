@@ -18,6 +18,7 @@ enum mv_event_kind {
 	MV_EVENT_COUNTER,	/* numbers or volume near their end: link, circuit, counter */
 	MV_EVENT_CONTROL,	/* control message: link, circuit, counter, data */
 	MV_EVENT_DEVICE,	/* a device went away: device */
+	MV_EVENT_GONE,		/* somebody else deletes the node */
 };
 
 struct mv_event {

@@ -6,6 +6,7 @@
 #include <linux/notifier.h>
 
 #include "compat.h"
+#include "events.h"
 #include "link.h"
 #include "netlink.h"
 #include "netlink_gen.h"
@@ -232,9 +233,13 @@ int meshvpn_nl_node_set_doit(struct sk_buff *skb, struct genl_info *info)
 int meshvpn_nl_node_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct mv_node *node = node_get(skb, info->snd_portid, info->attrs, false, info->extack);
+	static const struct mv_event gone = { .kind = MV_EVENT_GONE };
 
 	if (IS_ERR(node))
 		return PTR_ERR(node);
+	/* the owner would find out by the errors of all that it asks for from now on */
+	if (node->owner != info->snd_portid)
+		mv_event_send(node, &gone);
 	mv_node_del(node);
 	mv_node_put(node);
 	return 0;

@@ -32,7 +32,7 @@ static void event(const struct nlmsghdr *h)
 
 	if (kmod_get_event(h, &e, &lost))
 		return;
-	assert(e.kind <= DATAPATH_EV_DEVICE);
+	assert(e.kind <= DATAPATH_EV_GONE);
 	assert(!e.from.family || e.from.family == AF_INET || e.from.family == AF_INET6);
 	for (i = 0; i < e.len; i++)
 		sum += e.data[i];

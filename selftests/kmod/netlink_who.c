@@ -249,6 +249,24 @@ TEST_F_TIMEOUT(node, events_are_counted_when_lost, 200)
 	EXPECT_EQ(e.got + e.lost, EVENT_DEVICES + 1);
 }
 
+TEST_F(node, owner_is_told_of_its_end)
+{
+	static uint8_t buf[4096] __attribute__((aligned(8)));
+	struct nl other;
+	ssize_t n;
+
+	ASSERT_EQ(nl_open(&other, &m), 0);
+	ASSERT_EQ(node_call(&other, MESHVPN_CMD_NODE_DEL, 0, self->id, NULL), 0);
+	n = recv(self->nl.fd, buf, sizeof(buf), MSG_DONTWAIT);
+	ASSERT_GT(n, NLMSG_HDRLEN + GENL_HDRLEN);
+	EXPECT_EQ(nl_number(buf + NLMSG_HDRLEN + GENL_HDRLEN, (size_t)n - NLMSG_HDRLEN - GENL_HDRLEN,
+			    MESHVPN_A_EVENT, MESHVPN_A_EVENT_KIND), MESHVPN_EVENT_KIND_GONE);
+	/* but not of what it does itself */
+	ASSERT_EQ(node_make(&other, &m, true, 0), self->id);
+	ASSERT_EQ(node_call(&other, MESHVPN_CMD_NODE_DEL, 0, self->id, NULL), 0);
+	EXPECT_EQ(recv(other.fd, buf, sizeof(buf), MSG_DONTWAIT), -1);
+}
+
 /* ---- control messages ---- */
 
 TEST_F(node, control_messages)

@@ -238,6 +238,8 @@ enum datapath_event_kind {
 	DATAPATH_EV_CONTROL,
 	/* a device went away under us: link = device id */
 	DATAPATH_EV_DEVICE,
+	/* kmod: somebody deleted our node in the kernel; nothing works any more */
+	DATAPATH_EV_GONE,
 };
 
 struct datapath_event {

@@ -126,19 +126,28 @@ static int look_session(void *arg, const struct nlmsghdr *h)
 	return 0;
 }
 
+/* Of a request that names nothing but the node. Who has no capability does not hear more than -EPERM. */
+static bool no_node(int err)
+{
+	return err == -ENOENT || err == -EPERM;
+}
+
 /*
  * What was lost of addresses comes again, and control messages are repeated by who needs them. But
- * PASS, COUNTER and SESSION are told once, so they are looked up.
+ * PASS, COUNTER, SESSION and GONE are told once, so they are looked up.
  */
 static void look_for_lost(struct kmod *k)
 {
+	static const struct datapath_event gone = { .kind = DATAPATH_EV_GONE };
 	int err;
 
 	log_limited(LOG_WARN, "datapath", "events of the kernel module were lost; looking for what they said");
 	err = call(k, request(k, MESHVPN_CMD_LINK_SESSION_GET, NLM_F_DUMP, 0), look_session, k, NULL);
 	if (!err || err == -EINTR)
 		err = call(k, request(k, MESHVPN_CMD_CIRCUIT_GET, NLM_F_DUMP, 0), look_circuit, k, NULL);
-	if (err && err != -EINTR)
+	if (no_node(err))
+		found(k, &gone);
+	else if (err && err != -EINTR)
 		log_error("datapath", "cannot ask the kernel module what was lost: %s", strerror(-err));
 }
 
@@ -368,7 +377,7 @@ static void kmod_close(struct datapath *dp)
 	if (k->conn && k->node) {
 		err = kmod_call(k->conn, request(k, MESHVPN_CMD_NODE_DEL, 0, 0), NULL, NULL, NULL);
 		/* it goes with the socket all the same */
-		if (err && err != -ENOENT)
+		if (err && !no_node(err))
 			log_warn("datapath", "cannot delete the kernel's node: %s", strerror(-err));
 	}
 	kmod_conn_close(k->conn);

@@ -19,14 +19,14 @@ static void interrupt(int signal)
 
 static json_t *event_json(u32 node, const struct datapath_event *e, u32 lost)
 {
-	static const char *const names[] = { "session", "pass", "address", "counter", "control", "device" };
+	static const char *const names[] = { "session", "pass", "address", "counter", "control", "device", "gone" };
 	char from[ENDPOINT_TEXT];
 	json_t *j = json_pack("{s:s, s:I, s:s, s:I}", "schema", "meshvpn.dev.monitor/1", "time_unix", (json_int_t)time(NULL),
 			      "event", names[e->kind], "node", (json_int_t)node);
 
 	if (e->kind == DATAPATH_EV_DEVICE)
 		json_object_set_new(j, "device", json_integer(e->link));
-	else
+	else if (e->kind != DATAPATH_EV_GONE)
 		json_object_set_new(j, "link", json_integer(e->link));
 	if (e->kind == DATAPATH_EV_SESSION || e->kind == DATAPATH_EV_ADDRESS)
 		json_object_set_new(j, "index", json_integer(e->index));
@@ -77,6 +77,7 @@ static bool event_show(const struct ctl *ctl, json_t *event)
 	return !fflush(stdout);
 }
 
+/* Return: false if nobody reads, or nothing else will come. */
 static bool events_show(const struct ctl *ctl, struct kmod_conn *conn)
 {
 	const struct nlmsghdr *h;
@@ -86,7 +87,7 @@ static bool events_show(const struct ctl *ctl, struct kmod_conn *conn)
 
 	while (good && (h = kmod_conn_event(conn, &overrun)))
 		if (!kmod_get_event(h, &e, &lost))
-			good = event_show(ctl, event_json(kmod_get_node_id(h), &e, lost));
+			good = event_show(ctl, event_json(kmod_get_node_id(h), &e, lost)) && e.kind != DATAPATH_EV_GONE;
 	return good;
 }
 

@@ -29,6 +29,16 @@ static void dp_datagram(void *arg, u32 lane, const struct endpoint *from, const 
 		links_datagram(d->links, lane, from, data, len);
 }
 
+/* Nothing of it can be made again by us, who has no capability any more: start afresh. */
+static void node_gone(struct daemon *d)
+{
+	if (d->stopping)
+		return;
+	log_error("datapath", "somebody deleted our node of the kernel module; stopping, because nothing can be sent any more");
+	d->status = 1;
+	loop_quit(d->loop);
+}
+
 static void dp_event(void *arg, const struct datapath_event *event)
 {
 	struct daemon *d = arg;
@@ -41,6 +51,9 @@ static void dp_event(void *arg, const struct datapath_event *event)
 		break;
 	case DATAPATH_EV_DEVICE:
 		log_error("datapath", "a network device of ours was removed; restart meshvpnd");
+		break;
+	case DATAPATH_EV_GONE:
+		node_gone(d);
 		break;
 	default:
 		if (d->circuits)

@@ -74,6 +74,7 @@ enum meshvpn_verb {
  * @MESHVPN_EVENT_KIND_CONTROL: a control message (link, circuit, counter,
  *   data)
  * @MESHVPN_EVENT_KIND_DEVICE: a device went away (device)
+ * @MESHVPN_EVENT_KIND_GONE: somebody else deletes the node
  */
 enum meshvpn_event_kind {
 	MESHVPN_EVENT_KIND_SESSION,
@@ -82,6 +83,7 @@ enum meshvpn_event_kind {
 	MESHVPN_EVENT_KIND_COUNTER,
 	MESHVPN_EVENT_KIND_CONTROL,
 	MESHVPN_EVENT_KIND_DEVICE,
+	MESHVPN_EVENT_KIND_GONE,
 };
 
 enum {
