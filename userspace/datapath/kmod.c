@@ -244,16 +244,13 @@ static int kmod_fd(const struct datapath *dp)
 
 /* ---- changes ---- */
 
-static int kmod_apply(struct datapath *dp, const struct datapath_op *ops, u32 count, u32 *failed)
+static int batch_send(struct kmod *k, const struct datapath_op *ops, u32 count, u32 *failed)
 {
-	struct kmod *k = kmod_of(dp);
 	struct nl_msg *m;
 	size_t room = 0;
 	int put, why;
 	u32 i;
 
-	if (!count)
-		return 0;
 	for (i = 0; i < count && i < KMOD_BATCH_OPS; i++)
 		room += kmod_op_room(&ops[i]);
 	m = request(k, MESHVPN_CMD_BATCH, 0, room);
@@ -269,9 +266,31 @@ static int kmod_apply(struct datapath *dp, const struct datapath_op *ops, u32 co
 		return err == -EMSGSIZE ? -ENOSPC : err;
 	}
 	kmod_request_free(m);
-	if (failed)
-		*failed = (u32)put;
+	*failed = (u32)put;
 	return why;
+}
+
+/* What a batch meets that was done before. */
+static bool done_before(const struct datapath_op *op, int err)
+{
+	return (op->verb == DATAPATH_NEW && err == -EEXIST) || (op->verb == DATAPATH_DEL && err == -ENOENT);
+}
+
+static int kmod_apply(struct datapath *dp, const struct datapath_op *ops, u32 count, u32 *failed)
+{
+	struct kmod *k = kmod_of(dp);
+	u32 at = 0;
+	int err = count ? batch_send(k, ops, count, &at) : 0;
+
+	/* the answer was lost: once more, since the kernel may hold keys of which nobody would know */
+	if (err == -ETIMEDOUT) {
+		err = batch_send(k, ops, count, &at);
+		if (err && done_before(&ops[at], err))
+			err = 0;
+	}
+	if (err && failed)
+		*failed = at;
+	return err;
 }
 
 static int kmod_control(struct datapath *dp, u32 link, u32 circuit, const u8 *data, size_t len)
