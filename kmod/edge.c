@@ -599,10 +599,12 @@ void mv_edge_payload(struct mv_engine *e, struct mv_circuit *c, u64 counter, con
 			.engine = e, .circuit = c, .device = exit->device,
 		};
 		spin_lock(&edge->rx_lock);
-		if (likely(!edge->stopped))
+		/* nor may the timer be started again that mv_edge_stop() ends: the edge is freed then */
+		if (likely(!edge->stopped)) {
 			type = mv_reassembly_input(&edge->reassembly, counter, payload, len, &sink.base);
-		count(e, edge);
-		await(edge);
+			count(e, edge);
+			await(edge);
+		}
 		spin_unlock(&edge->rx_lock);
 	} else if (payload[0] == MV_SUBTYPE_CONTROL) {
 		type = MV_FRAME_CONTROL;
