@@ -13,6 +13,8 @@
 
 #define PASS_RATE 50		/* cells up per second of one circuit under pass */
 #define PASS_BURST 64
+#define CONTROL_RATE 100	/* control messages up per second of one circuit */
+#define CONTROL_BURST 256
 
 static struct kmem_cache *circuits;
 
@@ -79,6 +81,7 @@ static void circuit_fill(struct mv_circuit *c, const struct mv_circuit_conf *con
 	half_init(&c->backward, c, true);
 	mv_circuit_tx(c)->next = MV_COUNTER_FIRST;
 	mv_bucket_set(&c->pass_bucket, PASS_RATE, PASS_BURST);
+	mv_bucket_set(&c->control_bucket, CONTROL_RATE, CONTROL_BURST);
 	INIT_LIST_HEAD(&c->link_node);
 	INIT_LIST_HEAD(&c->out_node);
 	INIT_LIST_HEAD(&c->exit_node);
