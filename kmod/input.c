@@ -121,7 +121,7 @@ static bool source(const struct sk_buff *skb, struct mv_endpoint *from)
 	from->family = AF_INET6;
 	from->addr = ip6->saddr;
 	if (ipv6_addr_type(&from->addr) & IPV6_ADDR_LINKLOCAL)
-		from->scope = skb->skb_iif ? skb->skb_iif : skb->dev ? skb->dev->ifindex : 0;
+		from->scope = skb->skb_iif;
 	return true;
 }
 

@@ -93,6 +93,7 @@ static struct sk_buff *gro_receive(struct sock *sk, struct list_head *head, stru
 		return ERR_PTR(-EINPROGRESS);
 	}
 	skb_set_network_header(skb, mv_gro_network_offset(skb));
+	skb->skb_iif = skb->dev->ifindex;	/* the device may be gone before the poll */
 	mv_engine_push(e, &in);
 	if (cells > 1)
 		mv_stat_add(&e->stats, MV_STAT_RX_SUPER, 1);
