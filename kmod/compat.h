@@ -130,14 +130,10 @@ struct chacha_state {
 #define mv_sk_uid(sk) ((sk)->sk_uid)
 #define mv_udp_xmit4(rt, sk, skb, src, dst, ttl, df, sport, dport) \
 	udp_tunnel_xmit_skb(rt, sk, skb, src, dst, 0, ttl, df, sport, dport, false, false)
-#define mv_udp_xmit6(dst, sk, skb, src, to, ttl, sport, dport) \
-	udp_tunnel6_xmit_skb(dst, sk, skb, NULL, src, to, 0, ttl, 0, sport, dport, false)
 #else
 #define mv_sk_uid(sk) sk_uid(sk)
 #define mv_udp_xmit4(rt, sk, skb, src, dst, ttl, df, sport, dport) \
 	udp_tunnel_xmit_skb(rt, sk, skb, src, dst, 0, ttl, df, sport, dport, false, false, 0)
-#define mv_udp_xmit6(dst, sk, skb, src, to, ttl, sport, dport) \
-	udp_tunnel6_xmit_skb(dst, sk, skb, NULL, src, to, 0, ttl, 0, sport, dport, false, 0)
 #endif
 
 /* They took a struct socket until 7.x. */

@@ -6,6 +6,7 @@
  */
 #include <linux/ipv6.h>
 #include <net/addrconf.h>
+#include <net/ip6_checksum.h>
 #include <net/ip6_route.h>
 #include <net/route.h>
 #include <net/udp_tunnel.h>
@@ -40,13 +41,19 @@ static bool goes_to_self(const struct net_device *dev, const struct mv_socket *s
 	return rcu_access_pointer(d->node) == rcu_access_pointer(s->node);
 }
 
+/* A socket that probes believes no ICMP, which anyone can forge: as the stack does it. */
+static u32 route_mtu(const struct dst_entry *dst, bool probes)
+{
+	return probes ? READ_ONCE(dst->dev->mtu) : dst_mtu(dst);
+}
+
 /* May it leave by this route? Never in pieces. */
 static int route_check(struct dst_entry *dst, const struct mv_socket *s, const struct sk_buff *skb,
-		       u32 headers)
+		       u32 headers, bool probes)
 {
 	u32 cell = skb_is_gso(skb) ? skb_shinfo(skb)->gso_size : skb->len;
 
-	if (unlikely(cell + headers > dst_mtu(dst)))
+	if (unlikely(cell + headers > route_mtu(dst, probes)))
 		return -EMSGSIZE;
 	return unlikely(goes_to_self(dst->dev, s)) ? -ELOOP : 0;
 }
@@ -120,7 +127,8 @@ static int send4(struct mv_socket *s, struct mv_path *path, __be32 to, __be16 po
 	rt = route4(path, sk, &fl);
 	if (IS_ERR(rt))
 		return PTR_ERR(rt);
-	err = route_check(&rt->dst, s, skb, sizeof(struct iphdr) + sizeof(struct udphdr));
+	err = route_check(&rt->dst, s, skb, sizeof(struct iphdr) + sizeof(struct udphdr),
+			  !ip_sk_use_pmtu(sk));
 	if (unlikely(err)) {
 		ip_rt_put(rt);
 		return err;
@@ -151,6 +159,28 @@ static struct dst_entry *route6(struct mv_path *path, struct sock *sk, struct fl
 	return dst;
 }
 
+/* Not udp_tunnel6_xmit_skb(): under that, in new kernels, the stack forgets that the socket probes. */
+static void xmit6(struct dst_entry *dst, struct sock *sk, struct sk_buff *skb, const struct flowi6 *fl)
+{
+	struct udphdr *udp = skb_push(skb, sizeof(*udp));
+	struct ipv6hdr *ip;
+
+	skb_reset_transport_header(skb);
+	udp->source = fl->fl6_sport;
+	udp->dest = fl->fl6_dport;
+	udp->len = htons(skb->len);
+	udp6_set_csum(false, skb, &fl->saddr, &fl->daddr, skb->len);
+	skb_dst_set(skb, dst);
+	ip = skb_push(skb, sizeof(*ip));
+	skb_reset_network_header(skb);
+	ip6_flow_hdr(ip, 0, 0);
+	ip->nexthdr = IPPROTO_UDP;
+	ip->hop_limit = TTL;
+	ip->saddr = fl->saddr;
+	ip->daddr = fl->daddr;
+	ip6_local_out(sock_net(sk), sk, skb);
+}
+
 static int send6(struct mv_socket *s, struct mv_path *path, __be16 port, struct sk_buff *skb)
 {
 	struct sock *sk = s->sk;
@@ -173,13 +203,14 @@ static int send6(struct mv_socket *s, struct mv_path *path, __be16 port, struct 
 	dst = route6(path, sk, &fl);
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
-	err = route_check(dst, s, skb, sizeof(struct ipv6hdr) + sizeof(struct udphdr));
+	err = route_check(dst, s, skb, sizeof(struct ipv6hdr) + sizeof(struct udphdr),
+			  inet6_sk(sk)->pmtudisc >= IPV6_PMTUDISC_PROBE);
 	if (unlikely(err)) {
 		dst_release(dst);
 		return err;
 	}
 	skb_prepare(skb, sk);
-	mv_udp_xmit6(dst, sk, skb, &fl.saddr, &to, TTL, fl.fl6_sport, port);
+	xmit6(dst, sk, skb, &fl);
 	return 0;
 }
 #else
