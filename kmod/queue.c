@@ -22,6 +22,7 @@
 #define TARGET_NS (5 * NSEC_PER_MSEC)
 #define INTERVAL_NS (100 * NSEC_PER_MSEC)
 #define QUEUE_TOTAL 8192	/* cells of all circuits on one CPU, some 17 MB */
+#define QUEUE_PART 8		/* of what is free, that one circuit's direction may have */
 #define QUEUE_CELLS 256		/* of one circuit's direction, where the node does not say */
 #define TURN 8			/* cells of one lane before the next one has its turn */
 
@@ -39,7 +40,7 @@ struct queue_link {
 	struct list_head node;		/* in lane->links */
 	struct hlist_node by_id;
 	struct list_head flows;
-	u32 link, lane;
+	u32 link, lane, cells;
 	int deficit;
 };
 
@@ -167,6 +168,7 @@ static struct queue_cell *flow_take(struct mv_queue *q, struct mv_queue_flow *f)
 	if (!f->first)
 		f->last = &f->first;
 	f->cells--;
+	f->of->cells--;
 	WRITE_ONCE(q->cells, q->cells - 1);
 	return c;
 }
@@ -226,6 +228,18 @@ static struct queue_cell *cell_copy(const struct mv_cell *cell, u64 now)
 	return c;
 }
 
+/*
+ * May the flow have one more? A link has no more than is left free and a circuit a part of that
+ * (dynamic thresholds, Choudhury and Hahne 1998), so that there is always room for those who use
+ * little: a link with many circuits that sends too much fills the queue for nobody else.
+ */
+static bool flow_room(const struct mv_queue *q, const struct mv_queue_flow *f, u32 limit)
+{
+	u32 left = QUEUE_TOTAL - q->cells;
+
+	return f->of->cells < left && f->cells < min(limit ? limit : QUEUE_CELLS, left / QUEUE_PART + 1);
+}
+
 /* Under the lock. */
 static bool cell_put(struct mv_engine *e, const struct mv_cell *cell)
 {
@@ -238,7 +252,7 @@ static bool cell_put(struct mv_engine *e, const struct mv_cell *cell)
 	smp_mb();	/* mv_queue_forget() sees this, or we see its mark */
 	f = READ_ONCE(cell->half->circuit->dead) || q->cells > QUEUE_TOTAL ? NULL :
 	    flow_of(q, cell->half);
-	if (f && f->cells < (limit ? limit : QUEUE_CELLS))
+	if (f && flow_room(q, f, limit))
 		c = cell_copy(cell, e->now);
 	if (!c) {
 		WRITE_ONCE(q->cells, q->cells - 1);
@@ -249,6 +263,7 @@ static bool cell_put(struct mv_engine *e, const struct mv_cell *cell)
 	*f->last = c;
 	f->last = &c->next;
 	f->cells++;
+	f->of->cells++;
 	return true;
 }
 
