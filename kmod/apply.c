@@ -269,8 +269,7 @@ static int link_session_set_path(struct batch *b, struct mv_link_session *s,
 	if (err)
 		return err;
 	if (conf->remote.family) {
-		path = mv_path_alloc(&conf->remote, conf->remote_lanes, conf->local_lane,
-				     conf->local_lanes);
+		path = mv_path_alloc(conf);
 		if (IS_ERR(path))
 			return PTR_ERR(path);
 	}
@@ -280,7 +279,8 @@ static int link_session_set_path(struct batch *b, struct mv_link_session *s,
 	return MV_REPLACE(&b->undo, s->path, path, MV_POINTS_PATH);
 }
 
-#define PATH_FIELDS (BIT(MESHVPN_A_LINK_SESSION_REMOTE) | BIT(MESHVPN_A_LINK_SESSION_REMOTE_LANES) | \
+#define PATH_FIELDS (BIT(MESHVPN_A_LINK_SESSION_TX_ID) | BIT(MESHVPN_A_LINK_SESSION_REMOTE) | \
+		     BIT(MESHVPN_A_LINK_SESSION_REMOTE_LANES) | \
 		     BIT(MESHVPN_A_LINK_SESSION_LOCAL_LANE) | BIT(MESHVPN_A_LINK_SESSION_LOCAL_LANES))
 
 static int link_session_set(struct batch *b, struct mv_link_session *s, const struct mv_op *op)

@@ -89,8 +89,7 @@ void mv_link_detach(struct mv_node *node, struct mv_link *link)
 
 /* ---- where to ---- */
 
-struct mv_path *mv_path_alloc(const struct mv_endpoint *remote, u32 remote_lanes, u32 local_lane,
-			      u32 local_lanes)
+struct mv_path *mv_path_alloc(const struct mv_link_session_conf *conf)
 {
 	struct mv_path *path = kzalloc(sizeof(*path), GFP_KERNEL_ACCOUNT);
 
@@ -100,10 +99,11 @@ struct mv_path *mv_path_alloc(const struct mv_endpoint *remote, u32 remote_lanes
 		kfree(path);
 		return ERR_PTR(-ENOMEM);
 	}
-	path->remote = *remote;
-	path->remote_lanes = remote_lanes;
-	path->local_lane = local_lane;
-	path->local_lanes = local_lanes;
+	path->remote = conf->remote;
+	path->tx_id = conf->tx_id;
+	path->remote_lanes = conf->remote_lanes;
+	path->local_lane = conf->local_lane;
+	path->local_lanes = conf->local_lanes;
 	return path;
 }
 
@@ -185,8 +185,7 @@ struct mv_link_session *mv_link_session_alloc(struct mv_link *link,
 	if (!s)
 		return ERR_PTR(-ENOMEM);
 	if (conf->remote.family) {
-		path = mv_path_alloc(&conf->remote, conf->remote_lanes, conf->local_lane,
-				     conf->local_lanes);
+		path = mv_path_alloc(conf);
 		if (IS_ERR(path)) {
 			kmem_cache_free(sessions, s);
 			return ERR_CAST(path);

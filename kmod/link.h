@@ -22,6 +22,7 @@ struct mv_link_session;
 struct mv_path {
 	struct rcu_head rcu;
 	struct mv_endpoint remote;
+	u64 tx_id;				/* goes with the address: who sees both must see two ids */
 	u32 remote_lanes, local_lane, local_lanes;
 	u32 route_mark;				/* of the socket that the cache was filled for */
 	int route_oif;
@@ -38,7 +39,6 @@ struct mv_rx_id {
 struct mv_link_session {
 	/* read by every cell */
 	struct mv_header_keys rx, tx;
-	u64 tx_id;
 	struct mv_path __rcu *path;		/* NULL: no endpoint */
 	struct mv_link *link;
 	u32 index;
@@ -49,7 +49,8 @@ struct mv_link_session {
 	atomic64_t address_hash;		/* of the last one told */
 	/* changes only */
 	struct list_head link_node;
-	u32 remote_lanes, local_lane, local_lanes;	/* of the path, kept where there is none */
+	u64 tx_id;				/* this and the next: of the path, kept where there is none */
+	u32 remote_lanes, local_lane, local_lanes;
 	u32 rx_ids_count;
 	struct mv_rx_id rx_ids[MV_LINK_IDS];
 	struct rcu_head rcu;
@@ -102,8 +103,7 @@ bool mv_lanes_ok(const struct mv_node *node, const struct mv_link_session_conf *
 struct mv_link *mv_link_alloc(struct mv_node *node, const struct mv_link_conf *conf);
 struct mv_link_session *mv_link_session_alloc(struct mv_link *link,
 					      const struct mv_link_session_conf *conf);
-struct mv_path *mv_path_alloc(const struct mv_endpoint *remote, u32 remote_lanes, u32 local_lane,
-			      u32 local_lanes);
+struct mv_path *mv_path_alloc(const struct mv_link_session_conf *conf);
 /* Erased and freed after a grace period (call_rcu, kfree_sensitive). */
 void mv_link_free(struct mv_link *link);
 void mv_link_session_free(struct mv_link_session *s);

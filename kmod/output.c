@@ -29,6 +29,7 @@ struct out_frag {
 
 struct mv_out {
 	struct mv_link_session *session;
+	struct mv_path *path;	/* that the ids in the headers belong to */
 	u32 class, remote_lane, lane;
 	u32 seq;		/* order in which they were opened */
 	u32 cells, len, frags;
@@ -96,7 +97,7 @@ static bool overtakes(const struct out_group *g, const struct mv_out *out, u64 b
 }
 
 static struct mv_out *out_open(struct mv_engine *e, struct out_group *g, struct mv_link_session *s,
-			       u32 class, u32 remote_lane, u32 lane)
+			       struct mv_path *path, u32 class, u32 remote_lane, u32 lane)
 {
 	struct mv_outs *o = e->outs;
 	struct mv_out *out;
@@ -105,6 +106,7 @@ static struct mv_out *out_open(struct mv_engine *e, struct out_group *g, struct 
 		mv_out_flush(e, true);
 	out = &o->outs[(o->first + o->count++) % OUTS];
 	out->session = s;
+	out->path = path;
 	out->class = class;
 	out->remote_lane = remote_lane;
 	out->lane = lane;
@@ -117,18 +119,18 @@ static struct mv_out *out_open(struct mv_engine *e, struct out_group *g, struct 
 }
 
 /* The open one for a cell; opened if need be. */
-static struct mv_out *out_find(struct mv_engine *e, struct mv_link_session *s, u32 class, u32 remote_lane,
-			       u32 lane, u64 bit)
+static struct mv_out *out_find(struct mv_engine *e, struct mv_link_session *s, struct mv_path *path,
+			       u32 class, u32 remote_lane, u32 lane, u64 bit)
 {
 	struct out_group *g = &e->outs->groups[group_hash(s, remote_lane, lane)];
 	struct mv_out *out = g->open[class];
 
-	if (likely(out && out->session == s && out->remote_lane == remote_lane && out->lane == lane &&
+	if (likely(out && out->path == path && out->remote_lane == remote_lane && out->lane == lane &&
 		   !overtakes(g, out, bit)))
 		return out;
 	if (out)
 		group_close(g, class);
-	return out_open(e, g, s, class, remote_lane, lane);
+	return out_open(e, g, s, path, class, remote_lane, lane);
 }
 
 static void out_close(struct mv_engine *e, struct mv_out *out)
@@ -182,7 +184,7 @@ u8 *mv_out_reserve(struct mv_engine *e, struct mv_link *link, u32 circuit, u32 c
 		   struct mv_out **outp, enum mv_drop *cause)
 {
 	struct mv_link_session *s = rcu_dereference(link->current_session);
-	const struct mv_path *path = s ? rcu_dereference(s->path) : NULL;
+	struct mv_path *path = s ? rcu_dereference(s->path) : NULL;
 	u32 len = mv_class_cell(class), lane, remote_lane;
 	u64 bit = 1ULL << hash_32(circuit, 6);
 	struct mv_out *out;
@@ -196,12 +198,12 @@ u8 *mv_out_reserve(struct mv_engine *e, struct mv_link *link, u32 circuit, u32 c
 	remote_lane = path_remote_lane(path, circuit);
 	if (unlikely(lane >= MV_LANES_MAX || !rcu_access_pointer(e->node->sockets[lane])))
 		return NULL;
-	out = out_find(e, s, class, remote_lane, lane, bit);
+	out = out_find(e, s, path, class, remote_lane, lane, bit);
 	slot = out_room(e->outs, out, len);
 	if (unlikely(!slot) && out->cells) {
 		/* many small fragments: another one may find more */
 		out_close(e, out);
-		out = out_find(e, s, class, remote_lane, lane, bit);
+		out = out_find(e, s, path, class, remote_lane, lane, bit);
 		slot = out_room(e->outs, out, len);
 	}
 	*outp = out;
@@ -224,7 +226,7 @@ void mv_out_commit(struct mv_engine *e, struct mv_out *out, u8 *slot, u32 circui
 	struct mv_link_session *s = out->session;
 	u32 body = mv_class_body(out->class), len = MV_CELL_HEADER + body;
 
-	mv_header_seal(slot, &s->tx, s->tx_id, circuit, counter, body, random_bits(e->outs));
+	mv_header_seal(slot, &s->tx, out->path->tx_id, circuit, counter, body, random_bits(e->outs));
 	out->frag[out->frags - 1].len += len;
 	out->circuits |= 1ULL << hash_32(circuit, 6);
 	out->len += len;
@@ -307,7 +309,7 @@ static void out_finish(struct mv_engine *e, struct mv_out *out)
 	skb_reserve(skb, HEADROOM);
 	skb_fill(skb, out);
 	*mv_out_cb(skb) = (struct mv_out_cb){
-		.session = out->session, .lane = out->lane, .remote_lane = out->remote_lane,
+		.path = out->path, .lane = out->lane, .remote_lane = out->remote_lane,
 		.cells = out->cells,
 	};
 	out_count(e, out);
@@ -335,10 +337,9 @@ void mv_out_flush(struct mv_engine *e, bool all)
 static int skb_send(struct mv_engine *e, struct sk_buff *skb, const struct mv_out_cb *cb)
 {
 	struct mv_socket *s = rcu_dereference(e->node->sockets[cb->lane]);
-	struct mv_path *path = rcu_dereference(cb->session->path);
 
-	if (likely(s && path))
-		return mv_socket_send(s, path, cb->remote_lane, skb);
+	if (likely(s))
+		return mv_socket_send(s, cb->path, cb->remote_lane, skb);
 	kfree_skb(skb);
 	return -ENOTCONN;
 }

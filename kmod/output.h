@@ -9,9 +9,9 @@
 
 #include "engine.h"
 
-/* In skb->cb of what is in e->send. The session is good for as long as the caller's RCU section. */
+/* In skb->cb of what is in e->send. The path is good for as long as the caller's RCU section. */
 struct mv_out_cb {
-	struct mv_link_session *session;
+	struct mv_path *path;
 	u32 lane, remote_lane, cells;
 };
 
