@@ -129,6 +129,7 @@ static __wsum constant_sum(struct mv_segment *s)
 static int begin_super(struct mv_segment *s)
 {
 	const struct skb_shared_info *info = skb_shinfo(s->skb);
+	bool is_udp = info->gso_type & SKB_GSO_UDP_L4;
 	u32 have = min_t(u32, s->skb->len, MV_SEGMENT_HEADER);
 	int err;
 
@@ -139,7 +140,8 @@ static int begin_super(struct mv_segment *s)
 	s->l4 = skb_checksum_start_offset(s->skb);
 	if (s->l4 + sizeof(struct tcphdr) > MV_SEGMENT_HEADER)
 		return -EOPNOTSUPP;
-	if (info->gso_size < MSS_MIN || s->l4 + sizeof(struct tcphdr) > have ||
+	if (info->gso_size < (is_udp ? 1 : MSS_MIN) ||
+	    s->l4 + (is_udp ? sizeof(struct udphdr) : sizeof(struct tcphdr)) > have ||
 	    skb_copy_bits(s->skb, 0, s->header, have))
 		return -EINVAL;
 	err = begin_network(s);
