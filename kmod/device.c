@@ -34,6 +34,14 @@
  */
 #define WAIT_NS (100 * NSEC_PER_USEC)
 #define QUEUE_LEN 1000			/* of the default qdisc; 0 would be taken for none */
+#define DEPTH_MAX 4			/* of devices whose cells are routed into each other */
+
+/*
+ * Transmissions under way on this CPU, one in the other. A node's engine does not nest, but each of
+ * many nodes could send into the next one's device until the stack is full, and the stack's own
+ * bound is only for devices without a queue.
+ */
+static DEFINE_PER_CPU(u32, depth);
 
 /* ---- packets ---- */
 
@@ -132,11 +140,16 @@ static netdev_tx_t xmit(struct sk_buff *skb, struct net_device *dev)
 
 	rcu_read_lock();
 	node = rcu_dereference(d->node);
-	if (likely(node)) {
-		ret = send(node, d, skb);
-	} else {
+	if (unlikely(!node)) {
 		mv_inner_refuse(d, skb);
 		discard(dev, skb);
+	} else if (unlikely(__this_cpu_read(depth) == DEPTH_MAX)) {
+		mv_drop(mv_engine_begin(node), MV_DROP_DEVICE);
+		discard(dev, skb);
+	} else {
+		__this_cpu_inc(depth);
+		ret = send(node, d, skb);
+		__this_cpu_dec(depth);
 	}
 	rcu_read_unlock();
 	return ret;
