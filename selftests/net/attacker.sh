@@ -62,4 +62,4 @@ check_same "flows" "$(lab_exec a "$PROBE" flows - 5.2.0.2 7 50 | jq .answered)" 
 check_same "connections" "$(lab_exec a "$PROBE" connect - 5.2.0.2 7 50 | jq .answered)" 50
 check_same "a closed port" "$(lab_exec a "$PROBE" try - 5.2.0.2 9 | jq -r .result)" refused
 check_same "an open one" "$(lab_exec a "$PROBE" try - 5.2.0.2 7 | jq -r .result)" open
-check_same "a pause is measured" "$( (echo a; sleep 0.3; echo b) | "$PROBE" stall "$tap_tmp/x" | jq '.longest_ms | . > 290 and . < 400')" true
+check_same "a pause is measured" "$( (echo a; sleep 0.3; echo b) | "$PROBE" stall "$tap_tmp/x" | jq '.longest_ms | . > 290 and . < 900')" true
