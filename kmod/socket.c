@@ -384,6 +384,18 @@ static int socket_create(struct net *net, u16 port, struct socket **sock)
 	return udp_sock_create(net, &cfg, sock);
 }
 
+/* As the daemon sets up its own. @sk is locked. */
+static void socket_setup(struct sock *sk, u32 mark)
+{
+	WRITE_ONCE(sk->sk_mark, mark);
+	/* cells have one size, and who sends ICMP is not known to be who it seems */
+	inet_sk(sk)->pmtudisc = IP_PMTUDISC_PROBE;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6)
+		inet6_sk(sk)->pmtudisc = IPV6_PMTUDISC_PROBE;
+#endif
+}
+
 int mv_socket_make(struct mv_node *node, u32 lane, u16 port, u32 mark)
 {
 	struct socket *sock;
@@ -395,7 +407,7 @@ int mv_socket_make(struct mv_node *node, u32 lane, u16 port, u32 mark)
 	if (err)
 		return err;
 	lock_sock(sock->sk);
-	WRITE_ONCE(sock->sk->sk_mark, mark);
+	socket_setup(sock->sk, mark);
 	err = socket_join(node, lane, sock->sk, true);
 	release_sock(sock->sk);
 	if (err)
