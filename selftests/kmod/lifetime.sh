@@ -6,11 +6,12 @@
 #
 #	a --- b		one hop, device mesh0 at both ends, both sending as fast as they can
 #
-#   lifetime.sh [TIMES]		50, 1000 with MESHVPN_LONG
+#   lifetime.sh [TIMES [NAME]]		50, 1000 with MESHVPN_LONG; all, or the one of this name
 
 KERNEL_TIMEOUT=${MESHVPN_LONG:+7200}
 . "$(dirname "$0")/lib.sh"
 times=${1:-$([[ ${MESHVPN_LONG-} ]] && echo 1000 || echo 50)}
+only=${2-}
 BLAST=$LAB_HELPERS/blast OWNER=$LAB_BUILD/selftests/kmod/owner
 module=$(. /run/vm/conf && echo "$vm_module")
 
@@ -69,6 +70,7 @@ traffic() {
 # it failed, and ends there, for nothing after that would mean much. CMD is to work afterwards.
 again() {
 	local name=$1 function=$2 host=${3:-a} i start=$SECONDS pids=()
+	[[ ! $only || $only == "$name" ]] || return 0
 	shift $(($# > 2 ? 3 : 2))
 	: >"$tap_tmp/traffic"
 	traffic "$host" 10.66.0.1 &
@@ -156,7 +158,7 @@ module_gone() {
 		device a && device b && node a && node b
 }
 if [[ ${MESHVPN_VM_KERNEL-} == uml-kasan ]]; then
-	skip "KASAN of this kernel keeps the marks of the globals of what was unloaded" "module unloaded"
+	skip "KASAN of this kernel keeps the marks of the globals of what was unloaded; unload.sh has another" "module unloaded"
 else
 	again "module unloaded" module_gone a works
 fi
@@ -164,4 +166,8 @@ ip_ a link set mesh0 down
 dev a node del
 dev b node del
 check "and it unloads in the end" wait_for 20 unloaded
-check_same "with no object of its own left" "$(objects)" ""
+if [[ -e /proc/slabinfo ]]; then
+	check_same "with no object of its own left" "$(objects)" ""
+else
+	skip "no /proc/slabinfo here; a cache that is not empty when it goes is complained about" "with no object of its own left"
+fi
