@@ -70,7 +70,7 @@ debian_root() {
 	((EUID == 0)) || die "not root, and $suite's compiler needs a root of its own; next: sudo tools/kernel build $name"
 	say "making a root of $suite with its compiler (a minute)"
 	[[ $base == "$suite" ]] || target=/$suite
-	mmdebstrap --variant=apt --include="make,perl,python3,linux-headers-$2$target" --skip=check/empty \
+	mmdebstrap --variant=apt --include="binutils,make,perl,python3,sparse,linux-headers-$2$target" --skip=check/empty \
 		--aptopt='Apt::Install-Recommends "false"' --aptopt='Acquire::Check-Valid-Until "false"' \
 		--dpkgopt='path-exclude=/usr/share/{doc,man,locale,info}/*' \
 		"$base" "$1" - <"$(dirname "$APT_CONFIG")/sources.list" >"$log" 2>&1 ||
