@@ -51,7 +51,7 @@ module_make() {
 	[[ ! $strict ]] || args+=(KCFLAGS=-Werror)
 	# sparse looks at what is compiled anyway (1), or at everything (2)
 	# (Debian 12's sparse is older than an operator that newer headers use)
-	[[ ! $sparse ]] || args+=("C=$([[ $strict ]] && echo 2 || echo 1)" "CHECK=sparse -D__typeof_unqual__=__typeof__")
+	[[ ! $sparse ]] || args+=("C=$([[ $strict ]] && echo 2 || echo 1)" CF=-D__typeof_unqual__=__typeof__)
 	rm -f "$tree/.print"
 	kernel_run "$name" "$tree" make "${args[@]}" modules >"$log" 2>&1 || rc=$?
 	# messages name the file that one edits
