@@ -6,9 +6,10 @@
 #
 #   packets.sh [CELLS [SEED]]	100000, of which half over each
 
+KERNEL_TIMEOUT=${MESHVPN_LONG:+7200}
 . "$(dirname "$0")/lib.sh"
 FUZZ=$LAB_BUILD/selftests/kmod/packet_fuzz
-cells=${1:-$([[ ${MESHVPN_LONG-} ]] && echo 1000000 || echo 100000)} run=0
+cells=${1:-$([[ ${MESHVPN_LONG-} ]] && echo 10000000 || echo 100000)} run=0
 
 lab_net <<-END
 	host neighbours node
