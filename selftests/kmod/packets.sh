@@ -18,6 +18,7 @@ END
 address=$(chain_address node neighbours)
 for whole in on off; do
 	ip netns exec "$(lab_ns neighbours)" ethtool -K node tx-udp-segmentation $whole
+	ip netns exec "$(lab_ns node)" ethtool -K neighbours gro $whole rx-udp-gro-forwarding $whole
 	run=$((run + 1))
 	lab_exec neighbours "$FUZZ" "/run/netns/$(lab_ns node)" "$address" $CHAIN_PORT "$(chain_address neighbours node)" \
 		$((cells / 2)) $((${2:-$RANDOM} + run)) >"$tap_tmp/fuzz"
@@ -31,6 +32,12 @@ for whole in on off; do
 		*) note "${line#\# }" ;;
 		esac
 	done <"$tap_tmp/fuzz"
+	super=$(sed -n 's/.*super-packets in \([0-9]*\),.*/\1/p' "$tap_tmp/fuzz")
+	if [[ $whole == on ]]; then
+		check_between "super-packets on: they were taken whole" "${super:-0}" $((cells / 1000)) $cells
+	else
+		check_same "super-packets off: there were none" "$super" 0
+	fi
 	check "super-packets $whole: it came to its end" eval '((status <= 1)) && grep -q "^1\.\." "$tap_tmp/fuzz"'
 	check "and its node went with it" wait_for 5 eval '[[ ! $(dev node node) ]]'
 done
