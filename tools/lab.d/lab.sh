@@ -253,7 +253,7 @@ lab_host_add() {
 
 # lab_link_add INDEX "A B IFA IFB;ADDRESSES;SHAPE"; commands of "ip -batch" go to LAB_DIR/.HOST.ip
 lab_link_add() {
-	local index=$1 a b ifa ifb addrs shape rest mtu= w words=()
+	local index=$1 a b ifa ifb addrs shape rest mtu= w words=() features
 	IFS=';' read -r rest addrs shape <<<"$2"
 	read -r a b ifa ifb <<<"$rest"
 	for w in $shape; do
@@ -266,9 +266,11 @@ lab_link_add() {
 		echo "b" >"$LAB_DIR/wire.$b.$ifb.side"
 	else
 		ip -n "$(lab_ns "$a")" link add name "$ifa" type veth peer name "$ifb" netns "$(lab_ns "$b")" || return
-		# GRO on veth needs NAPI, which this turns on; it is what makes UDP fast
-		ip netns exec "$(lab_ns "$a")" ethtool -K "$ifa" gro on &
-		ip netns exec "$(lab_ns "$b")" ethtool -K "$ifb" gro on
+		# GRO on veth needs NAPI, which this turns on; it is what makes UDP fast. Where the kernel's
+		# module may be (a guest) it is to see super-packets: veth brings those to GRO only with the other one
+		features=(gro on ${MESHVPN_IN_VM:+rx-udp-gro-forwarding on})
+		ip netns exec "$(lab_ns "$a")" ethtool -K "$ifa" "${features[@]}" &
+		ip netns exec "$(lab_ns "$b")" ethtool -K "$ifb" "${features[@]}"
 		wait $!
 	fi
 	# shellcheck disable=SC2086
