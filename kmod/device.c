@@ -72,7 +72,8 @@ static bool still_full(struct mv_node *node, u64 key)
 	struct mv_half *half = mv_half_find(&node->circuits, key >> MV_CIRCUIT_BITS, key & MV_CIRCUIT_MAX);
 	struct mv_circuit *c = half ? half->circuit : NULL;
 
-	return c && (mv_out_congested(mv_engine_begin(node), c->link, c->id) || mv_edge_full(c));
+	/* by now a relay's may have the name, which has no edge */
+	return c && c->edge && (mv_out_congested(mv_engine_begin(node), c->link, c->id) || mv_edge_full(c));
 }
 
 static enum hrtimer_restart waited(struct hrtimer *timer)
