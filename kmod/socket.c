@@ -289,17 +289,23 @@ static void encap_destroy(struct sock *sk)
 	rcu_read_unlock();
 }
 
+/* ERR_PTR(-ENOMEM, -ENODEV) */
 static struct mv_socket *socket_new(struct sock *sk)
 {
 	struct udp_tunnel_sock_cfg cfg = {
 		.encap_type = 1, .encap_rcv = encap_rcv, .encap_destroy = encap_destroy,
 		.gro_receive = gro_receive, .gro_complete = gro_complete,
 	};
-	struct mv_socket *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+	struct mv_socket *s;
 
-	if (!s)
-		return NULL;
-	__module_get(THIS_MODULE);
+	/* requests are taken until unloading has come to netlink, which is too late for a socket */
+	if (!try_module_get(THIS_MODULE))
+		return ERR_PTR(-ENODEV);
+	s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+	if (!s) {
+		module_put(THIS_MODULE);
+		return ERR_PTR(-ENOMEM);
+	}
 	s->sk = sk;
 	s->destruct = sk->sk_destruct;
 	cfg.sk_user_data = s;
@@ -323,8 +329,8 @@ static int socket_join(struct mv_node *node, u32 lane, struct sock *sk, bool own
 		if (s || READ_ONCE(udp_sk(sk)->encap_type))
 			return -EBUSY;
 		s = socket_new(sk);
-		if (!s)
-			return -ENOMEM;
+		if (IS_ERR(s))
+			return PTR_ERR(s);
 	} else if (rcu_access_pointer(s->node)) {
 		return -EBUSY;
 	}
