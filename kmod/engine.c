@@ -143,7 +143,7 @@ void mv_engine_end(struct mv_engine *e)
 
 u32 mv_engine_removed(const struct mv_engine *e)
 {
-	return READ_ONCE(e->node->rx_ids.removed) + READ_ONCE(e->node->circuits.removed);
+	return mv_hash_removed(&e->node->rx_ids) + mv_hash_removed(&e->node->circuits);
 }
 
 bool mv_engine_room(const struct mv_engine *e, u32 cells)

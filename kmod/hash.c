@@ -56,7 +56,8 @@ void mv_hash_add(struct mv_hash *h, struct mv_hash_node *n, u32 hash)
 void mv_hash_del(struct mv_hash *h, struct mv_hash_node *n)
 {
 	hlist_del_rcu(&n->side[mv_hash_side(h)]);
-	WRITE_ONCE(h->removed, h->removed + 1);
+	/* who sees the new count sees the chain without the node: mv_hash_removed() */
+	smp_store_release(&h->removed, h->removed + 1);
 	h->count--;
 }
 

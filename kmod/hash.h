@@ -46,6 +46,12 @@ static inline u32 mv_hash_key(const struct mv_hash *h, u64 key)
 	return (u32)siphash_1u64(key, &h->key);
 }
 
+/* ->removed, for a reader who remembers it with what he finds afterwards. */
+static inline u32 mv_hash_removed(const struct mv_hash *h)
+{
+	return smp_load_acquire(&h->removed);
+}
+
 /* Under the node's mutex. */
 static inline u32 mv_hash_mask(const struct mv_hash *h)
 {
