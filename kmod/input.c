@@ -8,6 +8,7 @@
 #include <linux/ipv6.h>
 #include <linux/prefetch.h>
 #include <linux/udp.h>
+#include <net/gro.h>
 
 #include "circuit.h"
 #include "edge.h"
@@ -367,7 +368,10 @@ int mv_input_poll(struct napi_struct *napi, int budget)
 	mv_engine_end(e);
 	mv_edge_ran(e, &ran);
 	e->polling = false;
-	if (n < budget && napi_complete_done(napi, n) && (mv_queue_arm(e) || mv_edge_waits(e)))
+	/* nothing may stay in GRO: its devices are not ours, nobody waits for us when one goes */
+	if (n == budget)
+		napi_gro_flush(napi, false);
+	else if (napi_complete_done(napi, n) && (mv_queue_arm(e) || mv_edge_waits(e)))
 		napi_schedule(napi);
 	rcu_read_unlock();
 	return n;
