@@ -338,6 +338,8 @@ void mv_node_flush_all(void)
 		}
 	mutex_unlock(&nodes_lock);
 	up_read(&net_rwsem);
+	/* keys are erased where objects are freed: the machine does not sleep before that */
+	rcu_barrier();
 }
 
 /* ---- the end ---- */
