@@ -191,14 +191,18 @@ static int open(struct net_device *dev)
 	return 0;
 }
 
-static int stop(struct net_device *dev)
+static void cancel_waits(struct mv_device *d)
 {
-	struct mv_device *d = netdev_priv(dev);
 	u32 i;
 
-	netif_tx_stop_all_queues(dev);
-	for (i = 0; i < dev->num_tx_queues; i++)
+	for (i = 0; i < d->dev->num_tx_queues; i++)
 		hrtimer_cancel(&d->queues[i].wait);
+}
+
+static int stop(struct net_device *dev)
+{
+	netif_tx_stop_all_queues(dev);
+	cancel_waits(netdev_priv(dev));
 	return 0;
 }
 
@@ -238,11 +242,13 @@ static void uninit(struct net_device *dev)
 	mv_event_send(node, &event);
 }
 
-/* After a grace period. */
+/* After a grace period and the last reference. */
 static void destruct(struct net_device *dev)
 {
 	struct mv_device *d = netdev_priv(dev);
 
+	/* a packet socket that goes around the qdisc may have been sending while stop() ran */
+	cancel_waits(d);
 	free_percpu(d->drops);
 	kfree(d->queues);
 	mv_tstats_free(dev);
