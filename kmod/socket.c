@@ -260,11 +260,12 @@ static void destruct(struct sock *sk)
 static bool socket_leave(struct mv_socket *s, struct mv_node **node)
 {
 	struct mv_socket __rcu *mine = RCU_INITIALIZER(s);
+	u32 lane = READ_ONCE(s->lane);		/* the next node's, once it has left this one */
 
 	*node = unrcu_pointer(xchg(&s->node, NULL));
 	if (!*node)
 		return false;
-	cmpxchg(&(*node)->sockets[s->lane], mine, NULL);
+	cmpxchg(&(*node)->sockets[lane], mine, NULL);
 	return true;
 }
 
