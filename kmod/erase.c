@@ -6,6 +6,7 @@
 
 #include "erase.h"
 #include "node.h"
+#include "onion.h"
 
 /* Machines that sleep all the time (phones) are told from others by how their kernel is made. */
 #define SLEEPS_OFTEN (IS_ENABLED(CONFIG_PM_AUTOSLEEP) || IS_ENABLED(CONFIG_PM_USERSPACE_AUTOSLEEP))
@@ -21,6 +22,7 @@ static struct notifier_block sleep_notifier = { .notifier_call = sleeping };
 
 static int copied(struct notifier_block *nb, unsigned long action, void *data)
 {
+	mv_onion_forget();
 	mv_node_flush_all();
 	return NOTIFY_DONE;
 }

@@ -27,20 +27,29 @@
 
 struct fill {
 	u32 left, rounds;
+	int forgotten;			/* of forgets, when it was keyed */
 	u32 key[CHACHA_KEY_WORDS];
 	u8 bytes[1024];
 };
 static DEFINE_PER_CPU(struct fill, fills);
+static atomic_t forgets = ATOMIC_INIT(0);
 
-static void fill_renew(struct fill *f)
+void mv_onion_forget(void)
+{
+	atomic_inc(&forgets);
+}
+
+static void fill_renew(struct fill *f, int forgotten)
 {
 	struct chacha_state s;
 	u8 iv[CHACHA_IV_SIZE] = {};
 
-	if (!f->rounds--) {
+	if (!f->rounds || f->forgotten != forgotten) {
 		get_random_bytes(f->key, sizeof(f->key));
 		f->rounds = FILL_ROUNDS;
+		f->forgotten = forgotten;
 	}
+	f->rounds--;
 	mv_chacha_init(&s, f->key, iv);
 	memset(f->bytes, 0, sizeof(f->bytes));
 	mv_chacha_crypt(&s, f->bytes, f->bytes, sizeof(f->bytes));
@@ -52,13 +61,14 @@ static void fill_renew(struct fill *f)
 
 void mv_onion_fill(u8 *to, u32 len)
 {
+	int forgotten = atomic_read(&forgets);
 	struct fill *f;
 	u8 *from;
 
 	local_bh_disable();
 	f = this_cpu_ptr(&fills);
-	if (f->left < len)
-		fill_renew(f);
+	if (f->left < len || unlikely(f->forgotten != forgotten))
+		fill_renew(f, forgotten);
 	f->left -= len;
 	from = f->bytes + sizeof(f->key) + f->left;
 	memcpy(to, from, len);

@@ -45,5 +45,7 @@ int mv_onion_unwrap(u8 *scratch, const u8 *in, const struct mv_onion_keys *keys,
 
 /* Random bytes for padding, at most MV_RESERVE_LONG. */
 void mv_onion_fill(u8 *to, u32 len);
+/* The machine is a copy of another, which would go on with the same ones. Any context. */
+void mv_onion_forget(void);
 
 #endif
