@@ -25,6 +25,7 @@
 #include "link.h"
 #include "node.h"
 #include "output.h"
+#include "queue.h"
 
 #define ERRORS_RATE 100			/* ICMP errors a second */
 #define ERRORS_BURST 50
@@ -52,7 +53,7 @@ static void discard(struct net_device *dev, struct sk_buff *skb)
 }
 
 /* Let the packet wait in the qdisc. False: there is none. */
-static bool park(struct mv_device *d, struct sk_buff *skb, const struct mv_circuit *c)
+static bool park(struct mv_engine *e, struct mv_device *d, struct sk_buff *skb, const struct mv_circuit *c)
 {
 	u32 index = skb_get_queue_mapping(skb);
 	struct netdev_queue *txq = netdev_get_tx_queue(d->dev, index);
@@ -62,6 +63,8 @@ static bool park(struct mv_device *d, struct sk_buff *skb, const struct mv_circu
 	if (!rcu_access_pointer(txq->qdisc)->enqueue)
 		return false;
 	WRITE_ONCE(q->half, mv_half_key(c->link->id, c->id));
+	if (!mv_edge_full(c))
+		mv_queue_device_waits(e, mv_out_lane(c->link, c->id));
 	netif_tx_stop_queue(txq);
 	hrtimer_start(&q->wait, ns_to_ktime(WAIT_NS), HRTIMER_MODE_REL_SOFT);
 	return true;
@@ -71,9 +74,18 @@ static bool still_full(struct mv_node *node, u64 key)
 {
 	struct mv_half *half = mv_half_find(&node->circuits, key >> MV_CIRCUIT_BITS, key & MV_CIRCUIT_MAX);
 	struct mv_circuit *c = half ? half->circuit : NULL;
+	struct mv_engine *e = mv_engine_begin(node);
+	u32 lane;
 
 	/* by now a relay's may have the name, which has no edge */
-	return c && c->edge && (mv_out_congested(mv_engine_begin(node), c->link, c->id) || mv_edge_full(c));
+	if (!c || !c->edge)
+		return false;
+	lane = mv_out_lane(c->link, c->id);
+	if (!mv_queue_device_must(e, lane))
+		return mv_edge_full(c);
+	/* this may not be the CPU that parked it, and it is here that it will be sent */
+	mv_queue_device_waits(e, lane);
+	return true;
 }
 
 static enum hrtimer_restart waited(struct hrtimer *timer)
@@ -98,10 +110,12 @@ static enum hrtimer_restart waited(struct hrtimer *timer)
 /* Is there no room in the socket, even when it has what lies in this CPU's engine? */
 static bool full(struct mv_engine *e, const struct mv_circuit *c)
 {
-	if (likely(!mv_out_congested(e, c->link, c->id)))
+	u32 lane = mv_out_lane(c->link, c->id);
+
+	if (likely(!mv_queue_device_must(e, lane)))
 		return mv_edge_full(c);
 	mv_engine_end(e);
-	return mv_out_congested(e, c->link, c->id);
+	return mv_queue_device_must(e, lane);
 }
 
 /*
@@ -122,12 +136,13 @@ static netdev_tx_t send(struct mv_node *node, struct mv_device *d, struct sk_buf
 		discard(d->dev, skb);
 		mv_engine_end(e);
 	} else if (unlikely(full(e, c))) {
-		if (park(d, skb, c))
+		if (park(e, d, skb, c))
 			return NETDEV_TX_BUSY;
 		mv_drop_half(e, mv_circuit_tx(c), MV_DROP_QUEUE);
 		discard(d->dev, skb);
 	} else {
 		dev_sw_netstats_tx_add(d->dev, skb_is_gso(skb) ? skb_shinfo(skb)->gso_segs : 1, skb->len);
+		mv_queue_device_sends(e, mv_out_lane(c->link, c->id), skb->len);
 		mv_edge_packet(e, c, skb, more_to_come());
 	}
 	return NETDEV_TX_OK;
@@ -195,7 +210,7 @@ static void cancel_waits(struct mv_device *d)
 {
 	u32 i;
 
-	for (i = 0; i < d->dev->num_tx_queues; i++)
+	for (i = 0; d->queues && i < d->dev->num_tx_queues; i++)
 		hrtimer_cancel(&d->queues[i].wait);
 }
 

@@ -38,11 +38,6 @@ void mv_out_commit(struct mv_engine *e, struct mv_out *out, u8 *slot, u32 circui
 u32 mv_out_lane(struct mv_link *link, u32 circuit);
 /* Is the socket of a lane over its limit? RCU. */
 bool mv_out_full(struct mv_engine *e, u32 lane);
-/* Is the socket that sends for @circuit on @link over its limit? RCU. */
-static inline bool mv_out_congested(struct mv_engine *e, struct mv_link *link, u32 circuit)
-{
-	return mv_out_full(e, mv_out_lane(link, circuit));
-}
 
 /* Finished ones into e->send. @all: open ones too. */
 void mv_out_flush(struct mv_engine *e, bool all);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Cells that wait while a socket is full: one queue a CPU, in it one round for each of our lanes,
- * so that a full socket holds up none of the others. The lock is its CPU's own: others take it only
+ * so that a full socket holds up none of the others. When a socket has room again, the CPUs that have
+ * cells for it and the devices that wait for it get a share of the room each; otherwise who came
+ * first would fill it anew, always the same one. The lock is its CPU's own: others take it only
  * where something waits, to forget a circuit that goes. That no cell of a circuit is put in after it
  * was forgotten needs an order: the circuit is marked dead before we look whether anything waits
  * here, and the count says so before the mark is looked at.
@@ -35,6 +37,12 @@ struct queue_cell {
 	u8 data[];
 };
 
+/* How much this CPU may put into a lane's socket until its next turn: bytes. By WRITE_ONCE. */
+struct queue_share {
+	int cells, device;
+	bool parked;			/* a device waits here, too */
+};
+
 /* A predecessor link's turn on one lane. */
 struct queue_link {
 	struct list_head node;		/* in lane->links */
@@ -64,6 +72,7 @@ struct mv_queue {
 	u32 cells;				/* read without the lock */
 	u32 turn;				/* the lane that begins the next round */
 	struct list_head lanes[MV_LANES_MAX];	/* of struct queue_link */
+	struct queue_share shares[MV_LANES_MAX];
 	DECLARE_HASHTABLE(flows, 8);
 	DECLARE_HASHTABLE(links, 6);
 };
@@ -368,8 +377,8 @@ static struct queue_cell *next_cell(struct mv_engine *e, struct list_head *links
 	return NULL;
 }
 
-/* Work on one cell. False: nothing waits for this lane. */
-static bool send_cell(struct mv_engine *e, struct list_head *links)
+/* Work on one cell. Return: its length; 0: nothing waits for this lane. */
+static u32 send_cell(struct mv_engine *e, struct list_head *links)
 {
 	struct mv_cell cell = { .queued = true };
 	struct queue_cell *c;
@@ -378,7 +387,7 @@ static bool send_cell(struct mv_engine *e, struct list_head *links)
 	c = next_cell(e, links);
 	spin_unlock(&e->queue->lock);
 	if (!c)
-		return false;
+		return 0;
 	/* the half is there: we are in the RCU section in which it was found in the queue */
 	cell.data = c->data;
 	cell.len = c->len;
@@ -387,7 +396,19 @@ static bool send_cell(struct mv_engine *e, struct list_head *links)
 	cell.half = c->half;
 	mv_input_cell(e, &cell);
 	kfree(c);
-	return true;
+	return cell.len;
+}
+
+static void spend(int *share, u32 bytes)
+{
+	WRITE_ONCE(*share, READ_ONCE(*share) - (int)bytes);
+}
+
+/* A socket that is no more holds nobody up: what waits for it is dropped there. */
+static bool may_drain(struct mv_engine *e, u32 lane)
+{
+	return !rcu_access_pointer(e->node->sockets[lane]) ||
+	       (READ_ONCE(e->queue->shares[lane].cells) > 0 && !mv_out_full(e, lane));
 }
 
 /* A lane's turn. Return: how many cells went. */
@@ -395,11 +416,15 @@ static int drain_lane(struct mv_engine *e, u32 lane, int budget)
 {
 	struct list_head *links = &e->queue->lanes[lane];
 	int n = 0;
+	u32 len;
 
-	if (list_empty(links))
-		return 0;
-	while (n < min(budget, TURN) && !mv_out_full(e, lane) && send_cell(e, links))
+	while (n < min(budget, TURN) && !list_empty(links) && may_drain(e, lane)) {
+		len = send_cell(e, links);
+		if (!len)
+			break;
+		spend(&e->queue->shares[lane].cells, len);
 		n++;
+	}
 	return n;
 }
 
@@ -419,31 +444,98 @@ int mv_queue_drain(struct mv_engine *e, int budget)
 	return n;
 }
 
-bool mv_queue_arm(struct mv_engine *e)
+void mv_queue_arm(struct mv_engine *e)
 {
 	struct mv_queue *q = e->queue;
 	u32 i, lanes = 0;
 
 	if (likely(!READ_ONCE(q->cells)))
-		return false;
+		return;
 	spin_lock(&q->lock);
 	for (i = 0; i < MV_LANES_MAX; i++)
 		if (!list_empty(&q->lanes[i]))
 			lanes |= BIT(i);
 	spin_unlock(&q->lock);
-	return mv_socket_wait(e->node, lanes);
+	mv_socket_wait(e->node, lanes);
 }
 
-void mv_queue_kick(struct mv_node *node)
+/* ---- turns of CPUs and devices ---- */
+
+static bool waits_for(const struct mv_queue *q, u32 lane)
 {
+	return READ_ONCE(q->cells) && !list_empty(&q->lanes[lane]);
+}
+
+static u32 count_waiting(struct mv_node *node, u32 lane)
+{
+	u32 n = 0;
 	int cpu;
 
 	for_each_online_cpu(cpu) {
-		struct mv_engine *e = per_cpu_ptr(node->engines, cpu);
+		struct mv_queue *q = per_cpu_ptr(node->engines, cpu)->queue;
 
-		if (e->queue && READ_ONCE(e->queue->cells))
-			mv_engine_kick(e);
+		n += waits_for(q, lane) + READ_ONCE(q->shares[lane].parked);
 	}
+	return n;
+}
+
+/* A super-packet may take more than there was; that is paid first. And nothing is saved up. */
+static void grant(int *share, int bytes)
+{
+	WRITE_ONCE(*share, min(READ_ONCE(*share), 0) + bytes);
+}
+
+void mv_queue_kick(struct mv_node *node, u32 lane, u32 room)
+{
+	int cpu, share = max_t(u32, room / max(count_waiting(node, lane), 1U), MV_CELL_MAX);
+
+	for_each_online_cpu(cpu) {
+		struct mv_engine *e = per_cpu_ptr(node->engines, cpu);
+		struct queue_share *s = &e->queue->shares[lane];
+
+		if (READ_ONCE(s->parked)) {
+			grant(&s->device, share);
+			WRITE_ONCE(s->parked, false);
+		}
+		if (waits_for(e->queue, lane)) {
+			grant(&s->cells, share);
+			mv_engine_kick(e);
+		}
+	}
+}
+
+/* Does anybody wait for the socket already? Then nobody goes past them. */
+static bool others_wait(const struct mv_engine *e, u32 lane)
+{
+	const struct mv_socket *s = rcu_dereference(e->node->sockets[lane]);
+
+	return s && unlikely(READ_ONCE(s->waits));
+}
+
+bool mv_queue_must(struct mv_engine *e, u32 lane)
+{
+	return lane < MV_LANES_MAX && (mv_out_full(e, lane) || others_wait(e, lane));
+}
+
+bool mv_queue_device_must(struct mv_engine *e, u32 lane)
+{
+	return lane < MV_LANES_MAX &&
+	       (mv_out_full(e, lane) ||
+		(others_wait(e, lane) && READ_ONCE(e->queue->shares[lane].device) <= 0));
+}
+
+void mv_queue_device_sends(struct mv_engine *e, u32 lane, u32 bytes)
+{
+	if (lane < MV_LANES_MAX && others_wait(e, lane))
+		spend(&e->queue->shares[lane].device, bytes);
+}
+
+void mv_queue_device_waits(struct mv_engine *e, u32 lane)
+{
+	if (lane >= MV_LANES_MAX)
+		return;
+	WRITE_ONCE(e->queue->shares[lane].parked, true);
+	mv_socket_wait(e->node, BIT(lane));
 }
 
 /* ---- forgetting ---- */

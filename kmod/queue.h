@@ -17,12 +17,24 @@ void mv_queue_free(struct mv_engine *e);
 bool mv_queue_waits(const struct mv_engine *e, const struct mv_half *half);
 /* Copies the cell; or drops and counts. */
 void mv_queue_add(struct mv_engine *e, const struct mv_cell *cell);
-/* Wake every CPU on which something waits; any context but hard interrupts. RCU. */
-void mv_queue_kick(struct mv_node *node);
+/*
+ * The socket of a lane has room for so many bytes: share it among the CPUs on which cells wait for it,
+ * and wake them, and the devices that do. Any context but hard interrupts. RCU.
+ */
+void mv_queue_kick(struct mv_node *node, u32 lane, u32 room);
 /* Send what may go now, at most @budget cells. Return: how many went. From the poll only. */
 int mv_queue_drain(struct mv_engine *e, int budget);
-/* After a poll: see to it that another one comes when what waits may go. True: it may now. */
-bool mv_queue_arm(struct mv_engine *e);
+/* After a poll: see to it that another one comes when what waits may go. */
+void mv_queue_arm(struct mv_engine *e);
+/* Must what is to leave by this lane wait: is the socket over its limit, or waited for? RCU. */
+bool mv_queue_must(struct mv_engine *e, u32 lane);
+/*
+ * The same for a device, whose packets wait in its own queue: @e is this CPU's. After _must(): false,
+ * tell what it sends; true, have it told by _must() when it may. RCU.
+ */
+bool mv_queue_device_must(struct mv_engine *e, u32 lane);
+void mv_queue_device_sends(struct mv_engine *e, u32 lane, u32 bytes);
+void mv_queue_device_waits(struct mv_engine *e, u32 lane);
 /*
  * The circuit is going (->dead is set and a grace period is over or will be before it is freed):
  * forget its cells on every CPU. May sleep; see queue.c for how it reaches the other CPUs.

@@ -25,7 +25,7 @@ static bool admit(struct mv_engine *e, struct mv_cell *cell, struct mv_link *lin
 	}
 	/* under pass it may have to go up unchanged, and out of a queue it could not */
 	if (likely(READ_ONCE(half->circuit->pass) ||
-		   (!mv_out_congested(e, link, circuit) && !mv_queue_waits(e, half))))
+		   (!mv_queue_must(e, mv_out_lane(link, circuit)) && !mv_queue_waits(e, half))))
 		return true;
 	mv_queue_add(e, cell);
 	return false;

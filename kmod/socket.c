@@ -202,21 +202,31 @@ u32 mv_socket_limit(const struct mv_node *node)
 	return limit ? limit : SEND_BYTES;
 }
 
-bool mv_socket_wait(struct mv_node *node, u32 lanes)
+/* Half of the limit is to be free: few turns of many cells. */
+static void share_room(struct mv_socket *s, struct mv_node *node)
 {
-	u32 i, room = mv_socket_limit(node) / 2;
+	u32 limit = mv_socket_limit(node), used;
+
+	smp_mb();	/* who waits says so and then looks; who frees looks afterwards */
+	used = mv_socket_used(s);
+	if (likely(!READ_ONCE(s->waits) || used > limit / 2))
+		return;
+	WRITE_ONCE(s->waits, false);
+	mv_queue_kick(node, s->lane, limit - used);
+}
+
+void mv_socket_wait(struct mv_node *node, u32 lanes)
+{
 	struct mv_socket *s;
-	bool has = false;
+	u32 i;
 
 	for (i = 0; i < MV_LANES_MAX; i++) {
 		s = lanes & BIT(i) ? rcu_dereference(node->sockets[i]) : NULL;
 		if (!s)
 			continue;
 		WRITE_ONCE(s->waits, true);
-		smp_mb();	/* write_space() frees first and then looks */
-		has |= mv_socket_used(s) <= room;
+		share_room(s, node);
 	}
-	return has;
 }
 
 static void write_space(struct sock *sk)
@@ -229,11 +239,8 @@ static void write_space(struct sock *sk)
 	s = socket_of(sk);
 	before = s->write_space;
 	node = rcu_dereference(s->node);
-	smp_mb();		/* see mv_socket_wait() */
-	if (unlikely(READ_ONCE(s->waits)) && node && mv_socket_used(s) <= mv_socket_limit(node) / 2) {
-		WRITE_ONCE(s->waits, false);
-		mv_queue_kick(node);
-	}
+	if (node)
+		share_room(s, node);
 	rcu_read_unlock();
 	before(sk);
 }
@@ -283,7 +290,7 @@ static void encap_destroy(struct sock *sk)
 	rcu_read_lock();
 	s = socket_of(sk);
 	if (s && socket_leave(s, &node)) {
-		mv_queue_kick(node);		/* what waits for it waits in vain */
+		mv_queue_kick(node, s->lane, 0);	/* what waits for it waits in vain */
 		mv_node_put(node);
 		call_rcu(&s->rcu, socket_put);
 	}

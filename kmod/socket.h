@@ -28,7 +28,7 @@ struct mv_socket {
 	struct mv_node __rcu *node;		/* a reference; NULL: let go, or its owner closed it */
 	u32 lane;
 	bool own;				/* made by us */
-	bool waits;				/* cells wait for room: by WRITE_ONCE */
+	bool waits;				/* somebody waits for room: by WRITE_ONCE */
 	void (*write_space)(struct sock *sk);	/* what was there before */
 	void (*destruct)(struct sock *sk);
 	struct rcu_head rcu;
@@ -48,11 +48,8 @@ void mv_socket_release(struct mv_node *node);
 /* Bytes that wait in a socket for the wire, and how many may before cells wait (queue.h). */
 u32 mv_socket_used(const struct mv_socket *s);
 u32 mv_socket_limit(const struct mv_node *node);
-/*
- * Cells wait for sockets of these lanes (bits): kick when one has room. True: one has
- * already, do not wait.
- */
-bool mv_socket_wait(struct mv_node *node, u32 lanes);
+/* Somebody waits for sockets of these lanes (bits): mv_queue_kick() when one has room. RCU. */
+void mv_socket_wait(struct mv_node *node, u32 lanes);
 /*
  * Send a super-packet of cells (skb->len of payload, gso_size set if there are several; headroom
  * for all headers) from @s to remote lane @lane of @path. Consumes @skb. RCU, BH off.
