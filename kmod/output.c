@@ -386,7 +386,7 @@ bool mv_out_full(struct mv_engine *e, u32 lane)
 	if (unlikely(lane >= MV_LANES_MAX))
 		return false;	/* nothing to wait for */
 	s = rcu_dereference(e->node->sockets[lane]);
-	return s && mv_socket_used(s) + e->outs->pending[lane] > mv_socket_limit(e->node);
+	return s && mv_socket_used(s) + e->outs->pending[lane] > mv_socket_limit(s, e->node);
 }
 
 /* ---- life ---- */

@@ -20,6 +20,8 @@
 #include "queue.h"
 
 #define SEND_BYTES (256 << 10)	/* some three super-packets with what they cost in memory */
+#define SEND_FLOOR (16 << 10)	/* a dozen cells, however slow the wire is */
+#define SEND_NS (10 * NSEC_PER_MSEC)	/* of the wire's time, where that is less */
 
 static struct mv_socket *socket_of(const struct sock *sk)
 {
@@ -195,24 +197,50 @@ u32 mv_socket_used(const struct mv_socket *s)
 	return sk_wmem_alloc_get(s->sk);
 }
 
-u32 mv_socket_limit(const struct mv_node *node)
+static u32 most(const struct mv_node *node)
 {
 	u32 limit = READ_ONCE(node->conf.send_bytes);
 
 	return limit ? limit : SEND_BYTES;
 }
 
+u32 mv_socket_limit(const struct mv_socket *s, const struct mv_node *node)
+{
+	u32 limit = READ_ONCE(s->limit);
+
+	return limit ? min(limit, most(node)) : most(node);
+}
+
+/* The waiting is over. A window is short where the wire is fast, so that it is soon known to be. */
+static void measure(struct mv_socket *s, const struct mv_node *node, u32 used)
+{
+	u32 limit = mv_socket_limit(s, node), max = most(node);
+	u64 now;
+
+	s->drained += s->used > used ? s->used - used : 0;
+	s->ns += ktime_get_ns() - s->since;
+	if (s->drained < limit && s->ns < SEND_NS / 2)
+		return;
+	now = div64_u64((u64)s->drained * SEND_NS, s->ns + 1);
+	now = clamp_t(u64, now, min_t(u32, SEND_FLOOR, max), max);
+	WRITE_ONCE(s->limit, limit - limit / 4 + (u32)now / 4);
+	s->drained = 0;
+	s->ns = 0;
+}
+
 /* Half of the limit is to be free: few turns of many cells. */
 static void share_room(struct mv_socket *s, struct mv_node *node)
 {
-	u32 limit = mv_socket_limit(node), used;
+	u32 used, limit;
 
 	smp_mb();	/* who waits says so and then looks; who frees looks afterwards */
 	used = mv_socket_used(s);
-	if (likely(!READ_ONCE(s->waits) || used > limit / 2))
+	if (likely(!READ_ONCE(s->waits)) || used > mv_socket_limit(s, node) / 2)
 		return;
 	WRITE_ONCE(s->waits, false);
-	mv_queue_kick(node, s->lane, limit - used);
+	measure(s, node, used);
+	limit = mv_socket_limit(s, node);
+	mv_queue_kick(node, s->lane, limit > used ? limit - used : 0);
 }
 
 void mv_socket_wait(struct mv_node *node, u32 lanes)
@@ -224,6 +252,10 @@ void mv_socket_wait(struct mv_node *node, u32 lanes)
 		s = lanes & BIT(i) ? rcu_dereference(node->sockets[i]) : NULL;
 		if (!s)
 			continue;
+		if (!READ_ONCE(s->waits)) {
+			s->used = mv_socket_used(s);
+			s->since = ktime_get_ns();
+		}
 		WRITE_ONCE(s->waits, true);
 		share_room(s, node);
 	}

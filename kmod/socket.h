@@ -29,6 +29,10 @@ struct mv_socket {
 	u32 lane;
 	bool own;				/* made by us */
 	bool waits;				/* somebody waits for room: by WRITE_ONCE */
+	u32 limit;				/* follows the wire, see mv_socket_limit(); 0: not known */
+	/* how it is found out, while somebody waits; two CPUs at once make it inexact */
+	u32 used, drained;			/* when the waiting began; bytes that left since then */
+	u64 since, ns;
 	void (*write_space)(struct sock *sk);	/* what was there before */
 	void (*destruct)(struct sock *sk);
 	struct rcu_head rcu;
@@ -45,9 +49,13 @@ u16 mv_socket_port(const struct mv_socket *s);
 /* All lanes: callbacks off, our own closed. May sleep. */
 void mv_socket_release(struct mv_node *node);
 
-/* Bytes that wait in a socket for the wire, and how many may before cells wait (queue.h). */
+/* Bytes that wait in a socket for the wire. */
 u32 mv_socket_used(const struct mv_socket *s);
-u32 mv_socket_limit(const struct mv_node *node);
+/*
+ * How many may before cells wait (queue.h): what the wire takes in 10 ms, as far as it has been seen to
+ * be slower than the node's send_bytes. Everything that is under way waits behind them.
+ */
+u32 mv_socket_limit(const struct mv_socket *s, const struct mv_node *node);
 /* Somebody waits for sockets of these lanes (bits): mv_queue_kick() when one has room. RCU. */
 void mv_socket_wait(struct mv_node *node, u32 lanes);
 /*
