@@ -5,7 +5,7 @@
 # relay is left, delay under load) is for MESHVPN_LONG: these kernels check so much that they are slow.
 
 cd "$(dirname "$0")/../.." || exit 1
-scenarios=(uml-lock/mixed uml-lock/privilege)
+scenarios=(uml-lock/privilege)
 if [[ ${MESHVPN_LONG-} ]]; then
 	scenarios=()
 	for kernel in uml-lock uml-kasan; do
