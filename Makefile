@@ -17,6 +17,8 @@ B := build
 ifdef SAN
 B := build-san
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+# gcc otherwise takes an array that ends a struct for one without bounds
+SANFLAGS += $(shell $(CC) -fsanitize=bounds-strict -E -x c /dev/null >/dev/null 2>&1 && echo -fsanitize=bounds-strict)
 endif
 ifneq ($(V),1)
 Q := @

@@ -27,11 +27,12 @@ static void error_add(struct load *l, u32 line, const char *format, ...) __attri
 
 static void error_add(struct load *l, u32 line, const char *format, ...)
 {
-	struct config_error *e = &l->errors->error[l->errors->count];
+	struct config_error *e;
 	va_list ap;
 
 	if (l->errors->count++ >= CONFIG_ERRORS_MAX)
 		return;
+	e = &l->errors->error[l->errors->count - 1];
 	e->line = line;
 	snprintf(e->file, sizeof(e->file), "%s", l->file);
 	va_start(ap, format);
