@@ -43,7 +43,8 @@ static u32 payload_len(const struct mv_circuit *c, u32 class)
 
 /* ---- sealing ---- */
 
-static bool take_number(struct mv_half *half, u64 *counter, u32 class)
+/* The next number of the half, for a cell of @len bytes; 0: for one that cannot leave. */
+static bool take_number(struct mv_half *half, u64 *counter, u32 len)
 {
 	bool ok;
 
@@ -51,8 +52,8 @@ static bool take_number(struct mv_half *half, u64 *counter, u32 class)
 	ok = half->next <= MV_COUNTER_MAX;
 	if (likely(ok)) {
 		*counter = half->next++;
-		half->cells++;
-		half->bytes += mv_class_cell(class);
+		half->cells += len > 0;
+		half->bytes += len;
 	}
 	spin_unlock(&half->lock);
 	return ok;
@@ -69,18 +70,25 @@ static void put_layers(const struct mv_circuit *c, u8 *slot, u8 *scratch, u64 co
 	mv_layer_seal(slot, scratch, c->kb, counter, body);
 }
 
-/* Send the payload in @scratch. */
+/*
+ * Send the payload in @scratch. One that cannot leave uses its number up all the same: the other end
+ * sees a gap and does not join what lies before it with what comes after.
+ */
 static int seal(struct mv_engine *e, struct mv_circuit *c, u8 *scratch, u32 class)
 {
 	struct mv_half *half = mv_circuit_tx(c);
-	enum mv_drop cause = MV_DROP_COUNTER;
+	enum mv_drop cause;
 	struct mv_out *out;
 	u64 counter;
 	u8 *slot;
 
 	slot = mv_out_reserve(e, c->link, c->id, class, &out, &cause);
-	if (unlikely(!slot) || unlikely(!take_number(half, &counter, class))) {
-		mv_drop_half(e, half, slot ? MV_DROP_COUNTER : cause);
+	if (unlikely(!take_number(half, &counter, slot ? mv_class_cell(class) : 0))) {
+		slot = NULL;
+		cause = MV_DROP_COUNTER;
+	}
+	if (unlikely(!slot)) {
+		mv_drop_half(e, half, cause);
 		return -EAGAIN;
 	}
 	put_layers(c, slot, scratch, counter, mv_class_body(class));

@@ -579,14 +579,20 @@ int rig_link(struct rig_dp *d, u32 id, u32 peer, struct rig_link *link)
 	return err ? err : datapath_link_session_apply(d->dp, DATAPATH_NEW, &s);
 }
 
+int rig_join_session(struct rig_dp *a, u32 id, struct rig_dp *b)
+{
+	struct datapath_link_session s = session(a->index, b->index, id, &b->self, b->kind->lanes,
+						 a->kind->lanes);
+
+	return datapath_link_session_apply(a->dp, DATAPATH_NEW, &s);
+}
+
 static int half_join(struct rig_dp *a, u32 id, struct rig_dp *b)
 {
 	struct datapath_link conf = { .id = id };
-	struct datapath_link_session s = session(a->index, b->index, id, &b->self, b->kind->lanes,
-						 a->kind->lanes);
 	int err = datapath_link_apply(a->dp, DATAPATH_NEW, &conf);
 
-	return err ? err : datapath_link_session_apply(a->dp, DATAPATH_NEW, &s);
+	return err ? err : rig_join_session(a, id, b);
 }
 
 int rig_join(struct rig_dp *a, u32 a_id, struct rig_dp *b, u32 b_id)

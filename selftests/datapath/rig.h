@@ -129,6 +129,8 @@ struct rig_link {
 int rig_link(struct rig_dp *d, u32 id, u32 peer, struct rig_link *link);
 /* Two datapaths: @a's link @a_id with @b's link @b_id. */
 int rig_join(struct rig_dp *a, u32 a_id, struct rig_dp *b, u32 b_id);
+/* @a's half of it again, after its session (of index 1) was deleted. */
+int rig_join_session(struct rig_dp *a, u32 id, struct rig_dp *b);
 /* The session that rig_link() made, to be changed and set. */
 struct datapath_link_session rig_session(const struct rig_dp *d, u32 id, u32 peer);
 

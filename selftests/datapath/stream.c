@@ -242,6 +242,25 @@ TEST_F(stream, control)
 	EXPECT_TRUE(rig_events(self->exit, DATAPATH_EV_CONTROL, 31));
 }
 
+/* Else the other end would join what lies before it with what comes after. */
+TEST_F(stream, what_cannot_leave_uses_its_number_up)
+{
+	struct datapath_link_session way = { .link = 1, .index = 1 };
+	struct datapath_circuit_info info;
+	u8 next[4] = "next";
+
+	ASSERT_EQ(0, datapath_link_session_apply(self->client->dp, DATAPATH_DEL, &way));
+	rig_packet(self->client, DEVICE, self->packet, make4(self->packet, 100, inner4, far4, 1));
+	ASSERT_TRUE(rig_drops(self->client, DROP_NO_ROUTE, 1));
+	ASSERT_EQ(0, datapath_circuit_get(self->client->dp, 1, 11, &info));
+	EXPECT_EQ(0, info.tx_cells);
+	EXPECT_EQ(MV_COUNTER_FIRST + 1, info.next_counter);
+	ASSERT_EQ(0, rig_join_session(self->client, 1, self->relay));
+	ASSERT_EQ(0, datapath_control(self->client->dp, 1, 11, next, sizeof(next)));
+	ASSERT_TRUE(rig_events(self->exit, DATAPATH_EV_CONTROL, 1));
+	EXPECT_EQ(MV_COUNTER_FIRST + 1, rig_event(self->exit, DATAPATH_EV_CONTROL)->counter);
+}
+
 TEST_F(stream, sources)
 {
 	static const u8 other4[4] = { 192, 168, 1, 9 }, loopback[4] = { 127, 0, 0, 1 };

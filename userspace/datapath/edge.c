@@ -238,25 +238,27 @@ static void seal_job(struct core *core, struct aead_job *job, const struct seali
 	};
 }
 
-/* A place to go and a number, or the cell is dropped. */
+/*
+ * A number and a place to go, or the cell is dropped. Its number is used up then all the same: the
+ * other end sees a gap and does not join what lies before it with what comes after.
+ */
 static bool seal_prepare(struct core *core, struct sealing *s, u32 slot)
 {
 	enum datapath_drop cause = DROP_COUNTER;
+	struct dp_circuit *c;
 
 	s->slot = &core->slots[slot];
-	s->circuit = s->slot->circuit;
-	if (!s->circuit)
+	s->circuit = c = s->slot->circuit;
+	if (!c)
 		return false;	/* deleted meanwhile */
-	if (s->circuit->backward.next <= MV_COUNTER_MAX) {
-		s->out = out_reserve(core, s->circuit->link, s->circuit->id, s->slot->class,
-				     tx_half(s->circuit), &s->cell, &cause);
-		if (s->out) {
-			s->counter = s->circuit->backward.next;
-			count_add(s->circuit->backward.next, 1);
+	if (c->backward.next <= MV_COUNTER_MAX) {
+		s->counter = c->backward.next;
+		count_add(c->backward.next, 1);
+		s->out = out_reserve(core, c->link, c->id, s->slot->class, tx_half(c), &s->cell, &cause);
+		if (s->out)
 			return true;
-		}
 	}
-	core_drop_half(core, tx_half(s->circuit), cause);
+	core_drop_half(core, tx_half(c), cause);
 	return false;
 }
 
