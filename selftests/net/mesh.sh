@@ -165,7 +165,7 @@ get_start() {
 	rm -f "$tap_tmp/get.$host" "$tap_tmp/get.$host.json"
 	echo "${path%%\?*}" >"$tap_tmp/get.$host.path"
 	{
-		lab_exec "$host" curl -sS --fail --max-time "${FETCH_TIMEOUT:-50}" --interface mesh0 "$@" "${GET_URL:-http://$web}/$path" \
+		lab_exec "$host" curl -sS --fail --max-time "$((${FETCH_TIMEOUT:-50} * patience))" --interface mesh0 "$@" "${GET_URL:-http://$web}/$path" \
 			2>"$tap_tmp/get.$host.error" | "$PROBE" stall "$tap_tmp/get.$host" >"$tap_tmp/get.$host.json"
 	} &
 	get_pid=$!
