@@ -242,6 +242,25 @@ TEST_F(stream, control)
 	EXPECT_TRUE(rig_events(self->exit, DATAPATH_EV_CONTROL, 31));
 }
 
+/* Who builds a circuit may not occupy the daemon. */
+TEST_F(stream, control_is_bounded)
+{
+	struct datapath_stats stats = { 0 };
+	u8 text[4] = { 0 };
+	u32 sent = 0;
+	int err;
+
+	while (!stats.drops[DROP_UP] && sent < 5000) {
+		err = datapath_control(self->client->dp, 1, 11, text, sizeof(text));
+		ASSERT_TRUE(!err || err == -EAGAIN);
+		sent += !err;
+		rig_serve(&self->rig);
+		datapath_stats_get(self->exit->dp, &stats);
+	}
+	EXPECT_LT(0, stats.drops[DROP_UP]);
+	EXPECT_LE(256, self->exit->event_kinds[DATAPATH_EV_CONTROL]);
+}
+
 /* Else the other end would join what lies before it with what comes after. */
 TEST_F(stream, what_cannot_leave_uses_its_number_up)
 {

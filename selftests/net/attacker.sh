@@ -41,7 +41,7 @@ check_same "shorter ones are damaged" "$(what '[.received, .damaged]|@csv')" 100
 check "longer ones" while_attacking -I -e 2 grow
 check_same "longer ones are damaged" "$(what '[.received, .damaged]|@csv')" 100,100
 check "again" while_attacking replay=2,5
-check_between "each came twice more" "$(what .again)" 380 400
+check_between "each came twice more" "$(what .again)" $((400 - 20 * patience)) 400
 check "one bit of the first 8 bytes" while_attacking -I flip=0-7
 check_between "the number of each is another" "$(what '.received + .damaged + .again')" 150 200
 check_between "which damages most" "$(what '.damaged + .again')" 100 200

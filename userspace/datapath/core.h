@@ -125,6 +125,7 @@ struct edge {
 	struct list control_node;	/* in core.control_wait while something waits */
 	struct core_control *control, **control_tail;
 	u32 control_count;
+	struct bucket up;		/* control messages to the daemon */
 };
 
 struct queue;

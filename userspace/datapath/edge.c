@@ -12,6 +12,8 @@
 #include <stdlib.h>
 
 #define HELD_BUFFERS 32			/* of the pool, that one circuit's fragments may hold */
+#define CONTROL_RATE 100		/* control messages up per second of one circuit */
+#define CONTROL_BURST 256
 
 /* What a cell needs besides its slot while it is sealed. */
 struct sealing {
@@ -30,6 +32,7 @@ int edge_new(struct dp_circuit *c)
 		return -ENOMEM;
 	e->circuit = c;
 	e->control_tail = &e->control;
+	bucket_init(&e->up, CONTROL_RATE, CONTROL_BURST);
 	list_init(&e->open_node);
 	list_init(&e->control_node);
 	c->edge = e;
@@ -428,6 +431,10 @@ static void tell_control(struct core *core, struct dp_circuit *c, u64 counter, c
 {
 	struct datapath_event event = { .kind = DATAPATH_EV_CONTROL };
 
+	if (!bucket_take(&c->edge->up, core->now, 1)) {
+		core_drop(core, DROP_UP);
+		return;
+	}
 	event.link = c->link->id;
 	event.circuit = c->id;
 	event.counter = counter;
