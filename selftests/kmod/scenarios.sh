@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Scenarios of selftests/net with the module under the daemons. What is bound by time (how soon a dead
-# relay is left, delay under load) is for MESHVPN_LONG: these kernels check so much that they are slow.
+# Scenarios of selftests/net with the module under the daemons. With MESHVPN_LONG all of them, on the
+# kernels that check all they do; else what says most: privileges there, every kind of traffic and all
+# mixtures of datapaths on a plain one.
 
 cd "$(dirname "$0")/../.." || exit 1
-scenarios=(uml-lock/privilege)
+scenarios=(uml/mixed uml/curl uml-lock/privilege)
 if [[ ${MESHVPN_LONG-} ]]; then
 	scenarios=()
 	for kernel in uml-lock uml-kasan; do

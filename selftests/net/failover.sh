@@ -27,7 +27,7 @@ survives() {
 	(($# == 0)) || "$@"
 	check "$what: the download is what was sent" get_end client
 	note "the pause was $(get_stall client) ms; the path is $(mesh_path client)"
-	check_between "$what: the pause is short" "$(get_stall client)" 0 "$most"
+	check_within "$what: the pause is short, ms" "$(get_stall client)" "$most"
 	check_same "$what: the session is the same" "$(mesh_session client)" "$before"
 	check "$what comes back" mesh_daemon "$victim"
 }
