@@ -45,7 +45,7 @@ for round in 1 2 3 4; do
 	attack_start net watch
 	for h in $mesh_clients; do
 		get_start $h "bytes/16M"
-		lab_exec $h curl -sS --fail --max-time 30 --interface mesh0 -T "$LAB_DIR/web/web/bytes/16M" "http://$web/upload/$h" & ups[${#ups[@]}]=$!
+		lab_exec $h curl -sS --fail --max-time $((30 * patience)) --interface mesh0 -T "$LAB_DIR/web/web/bytes/16M" "http://$web/upload/$h" & ups[${#ups[@]}]=$!
 	done
 	for h in $mesh_clients; do check "$h: a download with an upload beside it" get_end $h; done
 	for p in "${ups[@]}"; do wait "$p"; done

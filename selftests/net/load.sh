@@ -63,7 +63,7 @@ pings calm 60 "beside ten downloads"
 check_within "the eleventh user's, p99 ms" "$p99" 60
 check_between "the eleventh user's losses, %" "$lost" 0 3
 begun=${EPOCHREALTIME/./}
-check "a page is there soon" through calm "http://$web/bytes/64k" --max-time 2 -o /dev/null
+check "a page is there soon" through calm "http://$web/bytes/64k" --max-time $((2 * patience)) -o /dev/null
 note "64 KiB in $(((${EPOCHREALTIME/./} - begun) / 1000)) ms"
 rest
 for u in $users; do check "$u is connected still" connected "$u"; done
