@@ -117,7 +117,8 @@ install: all
 	install -D -m 644 tools/completions/meshvpn-ctl.bash $(DESTDIR)$(completiondir)/bash-completion/completions/meshvpn-ctl
 	install -D -m 644 tools/completions/_meshvpn-ctl $(DESTDIR)$(completiondir)/zsh/site-functions/_meshvpn-ctl
 	install -D -m 644 tools/completions/meshvpn-ctl.fish $(DESTDIR)$(completiondir)/fish/vendor_completions.d/meshvpn-ctl.fish
-	install -d -m 750 $(DESTDIR)/etc/meshvpn
+	# the daemon reads it again when it is no longer root
+	install -d -m 755 $(DESTDIR)/etc/meshvpn
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/meshvpn/examples Documentation/examples/*.conf
 .PHONY: install
 

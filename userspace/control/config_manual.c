@@ -15,7 +15,8 @@ static const char header[] =
 	"Check a file with\n.BR \"meshvpnd --check-config\" \" or\"\n.BR \"meshvpn-ctl config check\" .\n"
 	".PP\nTimes have a unit: ns, us, ms, s, min, h, d. Sizes: B, kB, MB, GB, TB (thousands), KiB, MiB, GiB. Rates: bit, "
 	"kbit, Mbit, Gbit, or a unit of size, per second.\n"
-	".PP\nKeys marked\n.I live\nare taken over by a reload (SIGHUP), which keeps circuits; the others need a restart.\n";
+	".PP\nKeys marked\n.I live\nare taken over by a reload (SIGHUP), which keeps circuits; the others need a restart. For a reload "
+	"the files have to be readable for the user that the daemon became.\n";
 
 static const char footer[] =
 	".SH EXAMPLES\nA client:\n.PP\n.nf\n[Client]\nEnable = yes\n.fi\n.PP\nA relay:\n.PP\n.nf\n[Node]\nNickname = alpine7\n"
