@@ -42,7 +42,7 @@ enum mv_stat {
 	MV_STAT_TX_PACKET_BYTES,
 	MV_STAT_UP,
 	MV_STAT_RELAYED,
-	MV_STAT_RX_SUPER,		/* datagrams in by super-packets: skbs with several cells */
+	MV_STAT_RX_SUPER,		/* super-packets: skbs with several cells */
 	MV_STAT_TX_SUPER,
 	MV_STAT_TX_SKBS,
 	MV_STAT_EVENTS,

@@ -200,7 +200,7 @@ struct datapath_stats {
 	u64 up;						/* datagrams handed to the daemon */
 	u64 relayed;					/* cells peeled and sent on */
 	u64 passed_cells, passed_packets;		/* handed to the worker that owns their circuit */
-	/* sockets and TUN: datagrams in and out by super-packets, what the kernel refused */
+	/* sockets and TUN: super-packets in and out, what the kernel refused */
 	u64 rx_super, tx_super, send_again, send_errors, send_no_gso, no_buffer, device_errors;
 	u64 drops[DROP_CAUSES];
 	u32 devices, links, link_sessions, sessions, circuits;
