@@ -188,7 +188,7 @@ static int show_run(const struct ctl *ctl, const struct verb *verb, json_t *args
 	{ "max-links", 'i', .local = true, .value = "NUMBER", .help = "4096" },				\
 	{ "max-circuits", 'i', .local = true, .value = "NUMBER", .help = "65536" },				\
 	{ "queue-cells", 'i', .local = true, .value = "NUMBER", .help = "that may wait, of one circuit's direction; 256" }, \
-	{ "send-bytes", 'i', .local = true, .value = "BYTES", .help = "in a socket before cells wait; the module's choice" }, \
+	{ "send-bytes", 'i', .local = true, .value = "BYTES", .help = "in a socket before cells wait; 256 KiB, less where the wire is slower" }, \
 	{ "volume-limit", 'i', .local = true, .value = "BYTES", .help = "of a circuit before an event says so; none" }
 
 static const struct arg show_args[] = { NODE_ID("all, unless given"), { 0 } };

@@ -21,7 +21,7 @@ static const char options[] =
 	"  -V, -version\n";
 
 static const char exits[] =
-	"exit: 0 ok, 1 error, 2 usage, 3 daemon down, 4 denied, 5 not connected, 7 timeout\n";
+	"exit: 0 ok, 1 error, 2 usage, 3 daemon (or module) not there, 4 denied, 5 not connected, 7 timeout\n";
 
 static void args_print(const struct verb *v)
 {
