@@ -44,7 +44,8 @@ const struct config_key config_keys[] = {
 	NUM("Node", "Lanes", lanes, "0", 0, DATAPATH_LANES_MAX, false,
 	    "UDP sockets and worker threads; 0: one a core, at most 4, of a relay, and 1 of a client. Use 1 behind a NAT."),
 	WORD("Node", "Datapath", words_datapath, datapath_name, "auto", false,
-	     "What moves cells: user (this program), kmod (the kernel module meshvpn.ko), or auto: kmod if it is loaded, else user."),
+	     "What moves cells: user (this program), kmod (the kernel module meshvpn.ko), or auto: kmod if it is "
+	     "loaded or can be, else user."),
 	FLAG("Node", "PrivateNetwork", private_network, "no", false,
 	     "Relays may have private addresses, exits may reach private networks, and IdWorkBits is 0 unless it is given."),
 	KEY("Node", "IdWorkBits", work_bits, id_work_bits, "auto", 0, 40, false,
