@@ -34,6 +34,37 @@ static void text(FILE *f, const char *s)
 	}
 }
 
+/* In the largest unit that divides it. */
+static void time_print(FILE *f, u64 ns)
+{
+	static const struct {
+		const char *name;
+		u64 ns;
+	} units[] = {
+		{ "d", 86400 * NSEC_PER_SEC }, { "h", 3600 * NSEC_PER_SEC }, { "min", 60 * NSEC_PER_SEC },
+		{ "s", NSEC_PER_SEC }, { "ms", NSEC_PER_MSEC }, { "us", NSEC_PER_USEC }, { "ns", 1 },
+	};
+	u32 i = 0;
+
+	while (ns % units[i].ns)
+		i++;
+	fprintf(f, "%llu%s", (unsigned long long)(ns / units[i].ns), units[i].name);
+}
+
+static void range_print(FILE *f, const struct config_key *k)
+{
+	if (k->max && (k->type == &config_u8 || k->type == &config_u16 || k->type == &config_u32 ||
+		       k->type == &config_work_bits)) {
+		fprintf(f, "\nFrom %llu to %llu.", (unsigned long long)k->min, (unsigned long long)k->max);
+	} else if (k->type == &config_duration) {
+		fputs("\nFrom ", f);
+		time_print(f, k->min);
+		fputs(" to ", f);
+		time_print(f, k->max);
+		fputc('.', f);
+	}
+}
+
 static void key_print(FILE *f, const struct config_key *k)
 {
 	u32 i;
@@ -49,8 +80,7 @@ static void key_print(FILE *f, const struct config_key *k)
 		text(f, k->value);
 		fputc('.', f);
 	}
-	if (k->max && (k->type == &config_u8 || k->type == &config_u16 || k->type == &config_u32))
-		fprintf(f, "\nFrom %llu to %llu.", (unsigned long long)k->min, (unsigned long long)k->max);
+	range_print(f, k);
 	fputc('\n', f);
 }
 

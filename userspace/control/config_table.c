@@ -96,7 +96,7 @@ const struct config_key config_keys[] = {
 	FLAG("Client", "NoSpare", client.no_spare, "no", false, "None: saves traffic, but a lost circuit costs more."),
 	TIME("Client", "RotateAfter", client.rotate_ns, "1h", 10 * NSEC_PER_SEC, 30 * DAYS, false,
 	     "Age at which new flows get a new session over a new path."),
-	KEY("Client", "RotateBytes", size, client.rotate_bytes, "1GB", 1000000, ANY, false, "The same by traffic."),
+	KEY("Client", "RotateBytes", size, client.rotate_bytes, "1GB", 1000000, ANY, false, "The same by traffic; at least 1MB."),
 	TIME("Client", "OldSessionIdle", client.old_idle_ns, "10min", NSEC_PER_SEC, 30 * DAYS, false,
 	     "An old session without traffic for this long ends."),
 	TIME("Client", "OldSessionMax", client.old_max_ns, "24h", NSEC_PER_SEC, 365 * DAYS, false, "And at this age in any case."),
