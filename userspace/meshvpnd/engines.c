@@ -80,8 +80,8 @@ static int datapath_start(struct daemon *d)
 	conf.lanes = d->lanes;
 	for (i = 0; i < d->lanes; i++)
 		conf.sockets[i] = d->sockets[i];
-	conf.max_links = d->conf.links.max_links;
-	conf.max_circuits = d->conf.circuits.max_circuits;
+	/* links and circuits keep these limits, and may change them while the datapath runs */
+	conf.max_links = conf.max_circuits = UINT32_MAX;
 	if (d->kernel) {
 		conf.netlink = d->kernel_fd;
 		conf.node = d->kernel_node;
