@@ -368,14 +368,13 @@ int mv_input_poll(struct napi_struct *napi, int budget)
 	mv_engine_end(e);
 	mv_edge_ran(e, &ran);
 	e->polling = false;
+	/* also where the poll goes on: as long as more comes than it can do, nobody else would ask for room */
+	mv_queue_arm(e);
 	/* nothing may stay in GRO: its devices are not ours, nobody waits for us when one goes */
 	if (n == budget)
 		napi_gro_flush(napi, false);
-	else if (napi_complete_done(napi, n)) {
-		mv_queue_arm(e);
-		if (mv_edge_waits(e))
-			napi_schedule(napi);
-	}
+	else if (napi_complete_done(napi, n) && mv_edge_waits(e))
+		napi_schedule(napi);
 	rcu_read_unlock();
 	return n;
 }
