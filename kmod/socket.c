@@ -211,14 +211,22 @@ u32 mv_socket_limit(const struct mv_socket *s, const struct mv_node *node)
 	return limit ? min(limit, most(node)) : most(node);
 }
 
-/* The waiting is over. A window is short where the wire is fast, so that it is soon known to be. */
+/*
+ * The waiting is over. A window is short where the wire is fast, so that it is soon known to be; where
+ * nothing was in the socket, so that the wire took all at once, nothing can be measured but that.
+ */
 static void measure(struct mv_socket *s, const struct mv_node *node, u32 used)
 {
-	u32 limit = mv_socket_limit(s, node), max = most(node);
+	u32 limit = mv_socket_limit(s, node), max = most(node), before = READ_ONCE(s->used);
+	s64 ns = ktime_get_ns() - READ_ONCE(s->since);
 	u64 now;
 
-	s->drained += s->used > used ? s->used - used : 0;
-	s->ns += ktime_get_ns() - s->since;
+	if (before < MV_CELL_MAX) {
+		WRITE_ONCE(s->limit, limit + min(limit / 4, max - limit));
+		return;
+	}
+	s->drained += before > used ? before - used : 0;
+	s->ns += ns > 0 ? ns : 0;	/* another CPU may have begun to wait just now */
 	if (s->drained < limit && s->ns < SEND_NS / 2)
 		return;
 	now = div64_u64((u64)s->drained * SEND_NS, s->ns + 1);
@@ -246,14 +254,16 @@ static void share_room(struct mv_socket *s, struct mv_node *node)
 void mv_socket_wait(struct mv_node *node, u32 lanes)
 {
 	struct mv_socket *s;
-	u32 i;
+	u32 i, used;
 
 	for (i = 0; i < MV_LANES_MAX; i++) {
 		s = lanes & BIT(i) ? rcu_dereference(node->sockets[i]) : NULL;
 		if (!s)
 			continue;
-		if (!READ_ONCE(s->waits)) {
-			s->used = mv_socket_used(s);
+		used = mv_socket_used(s);
+		/* from when most is there: what others put in while one waits has to leave, too */
+		if (!READ_ONCE(s->waits) || used > s->used) {
+			s->used = used;
 			s->since = ktime_get_ns();
 		}
 		WRITE_ONCE(s->waits, true);
