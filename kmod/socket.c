@@ -197,11 +197,15 @@ u32 mv_socket_used(const struct mv_socket *s)
 	return sk_wmem_alloc_get(s->sk);
 }
 
+/*
+ * At least a cell: an skb counts with a byte while its end is told, so with less there would never be
+ * room. No more than a share (queue.c) can say.
+ */
 static u32 most(const struct mv_node *node)
 {
 	u32 limit = READ_ONCE(node->conf.send_bytes);
 
-	return limit ? limit : SEND_BYTES;
+	return limit ? clamp_t(u32, limit, MV_CELL_MAX, INT_MAX) : SEND_BYTES;
 }
 
 u32 mv_socket_limit(const struct mv_socket *s, const struct mv_node *node)
