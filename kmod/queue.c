@@ -534,7 +534,7 @@ void mv_queue_device_waits(struct mv_engine *e, u32 lane)
 {
 	if (lane >= MV_LANES_MAX)
 		return;
-	WRITE_ONCE(e->queue->shares[lane].parked, true);
+	smp_store_mb(e->queue->shares[lane].parked, true);	/* before it is said that somebody waits */
 	mv_socket_wait(e->node, BIT(lane));
 }
 

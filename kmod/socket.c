@@ -249,7 +249,7 @@ static void share_room(struct mv_socket *s, struct mv_node *node)
 	used = mv_socket_used(s);
 	if (likely(!READ_ONCE(s->waits)) || used > mv_socket_limit(s, node) / 2)
 		return;
-	WRITE_ONCE(s->waits, false);
+	smp_store_mb(s->waits, false);	/* who waits is seen by the kick, or says so again after this */
 	measure(s, node, used);
 	limit = mv_socket_limit(s, node);
 	mv_queue_kick(node, s->lane, limit > used ? limit - used : 0);
