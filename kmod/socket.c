@@ -143,6 +143,7 @@ static int receive_pass(struct mv_engine *e, struct mv_socket *s, struct mv_cell
 	}
 	verdict = mv_input_cell(e, cell);
 	mv_engine_end(e);
+	mv_queue_arm(e);	/* pass may have ended meanwhile on another CPU, and then the cell may wait */
 	if (verdict == MV_UP)
 		return let_up(e, s, skb, &c->pass_bucket, MV_DROP_UP);
 	consume_skb(skb);
