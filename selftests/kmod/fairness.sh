@@ -40,7 +40,7 @@ for ((n = 0; n <= BULK; n++)); do
 	lab_exec exit iperf3 -s -p $((5200 + n)) -D >/dev/null
 done
 for ((n = 1; n <= BULK; n++)); do
-	lab_exec client iperf3 -c $exit_inner -B 10.66.0.$((n + 1)) -p $((5200 + n)) -t 60 -J >"$tap_tmp/bulk.$n" 2>&1 &
+	lab_exec client iperf3 -c $exit_inner -B 10.66.0.$((n + 1)) -p $((5200 + n)) -t 600 -J >"$tap_tmp/bulk.$n" 2>&1 &
 done
 wait_for 20 eval '(($(counter guard traffic.relayed) > 5000))'
 relayed() { dev_json guard ".circuits[] | select(.id == $1) | .rx_bytes | tostring" circuit show; }
@@ -74,7 +74,7 @@ measure "an eleventh circuit" client $quiet
 measure "a circuit of the relay's own" guard $own
 
 # And where that one sends all it can as well, neither it nor the others starve.
-lab_exec guard iperf3 -c $exit_inner -B $own -p 5200 -t 60 -J >"$tap_tmp/bulk.0" 2>&1 &
+lab_exec guard iperf3 -c $exit_inner -B $own -p 5200 -t 600 -J >"$tap_tmp/bulk.0" 2>&1 &
 wait_for 10 eval '(($(mine) > 500000))'
 measure "an eleventh beside both" client $quiet
 check_between "the relay's own bulk has a share, kbit/s" $((own_bytes * 8000 / us)) $((RATE_MBIT * 1000 / 40)) $((RATE_MBIT * 900))
