@@ -152,17 +152,15 @@ static u32 op_at(const struct nlmsghdr *h, u32 offset)
 	return op;
 }
 
-static void take_words(struct kmod_conn *c, const struct nlmsghdr *h, const struct nlmsgerr *e, struct answer *a)
+/* The kernel's words follow @skip bytes of an error, or of the end of a dump. */
+static void take_words(struct kmod_conn *c, const struct nlmsghdr *h, u32 skip, struct answer *a)
 {
 	struct nlattr *tb[NLMSGERR_ATTR_MAX + 1];
-	u32 skip = sizeof(*e);
 
 	if (!(h->nlmsg_flags & NLM_F_ACK_TLVS))
 		return;
-	if (!(h->nlmsg_flags & NLM_F_CAPPED))
-		skip += e->msg.nlmsg_len - sizeof(e->msg);
 	if (skip > h->nlmsg_len - NLMSG_HDRLEN ||
-	    nla_parse(tb, NLMSGERR_ATTR_MAX, (struct nlattr *)((u8 *)e + NLMSG_ALIGN(skip)),
+	    nla_parse(tb, NLMSGERR_ATTR_MAX, (struct nlattr *)((u8 *)nlmsg_data(h) + NLMSG_ALIGN(skip)),
 		      (int)(h->nlmsg_len - NLMSG_HDRLEN - skip), NULL))
 		return;
 	if (tb[NLMSGERR_ATTR_OFFS] && nla_len(tb[NLMSGERR_ATTR_OFFS]) == sizeof(u32))
@@ -177,12 +175,15 @@ static void take_words(struct kmod_conn *c, const struct nlmsghdr *h, const stru
 static void take_end(struct kmod_conn *c, const struct nlmsghdr *h, struct answer *a)
 {
 	const struct nlmsgerr *e = nlmsg_data(h);
+	u32 skip = sizeof(*e);
 
 	a->done = true;
 	if (h->nlmsg_type == NLMSG_DONE) {
 		/* the error of a dump, where there is one */
 		if (h->nlmsg_len >= NLMSG_HDRLEN + sizeof(int))
 			a->result = *(const int *)nlmsg_data(h);
+		if (a->result)
+			take_words(c, h, sizeof(int), a);
 		return;
 	}
 	if (h->nlmsg_len < NLMSG_HDRLEN + sizeof(*e)) {
@@ -190,8 +191,10 @@ static void take_end(struct kmod_conn *c, const struct nlmsghdr *h, struct answe
 		return;
 	}
 	a->result = e->error;
+	if (!(h->nlmsg_flags & NLM_F_CAPPED))
+		skip += e->msg.nlmsg_len - sizeof(e->msg);
 	if (e->error)
-		take_words(c, h, e, a);
+		take_words(c, h, skip, a);
 }
 
 static void take(struct kmod_conn *c, const struct nlmsghdr *h, struct answer *a)
