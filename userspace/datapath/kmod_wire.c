@@ -466,9 +466,8 @@ static void put_names(struct put *p, int type, int first, u32 id, int second, u3
 {
 	struct nlattr *nest = begin(p, type);
 
-	if (id)
-		p32(p, first, id);
-	if (sub && second)
+	p32(p, first, id);
+	if (second)
 		p32(p, second, sub);
 	end(p, nest);
 }

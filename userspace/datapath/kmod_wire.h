@@ -81,7 +81,7 @@ int kmod_put_batch_op(struct nl_msg *m, const struct datapath_op *op, u32 fields
 size_t kmod_op_room(const struct datapath_op *op);
 /* @fields: of a `set`; KMOD_ALL for `new` */
 int kmod_put_node(struct nl_msg *m, const struct kmod_node *node, u32 fields);
-/* Name an object in a `get`; 0 fields are left out. */
+/* Name an object in a `get`; @sub: of link sessions (index) and circuits. */
 int kmod_put_names(struct nl_msg *m, enum datapath_object object, u32 id, u32 sub);
 int kmod_put_control(struct nl_msg *m, u32 link, u32 circuit, const u8 *data, size_t len);
 

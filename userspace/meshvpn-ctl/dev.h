@@ -91,6 +91,8 @@ json_t *dev_links(struct kmod_conn *conn, u32 node, int *ret);
 json_t *dev_link_sessions(struct kmod_conn *conn, u32 node, int *ret);
 json_t *dev_sessions(struct kmod_conn *conn, u32 node, int *ret);
 json_t *dev_circuits(struct kmod_conn *conn, u32 node, int *ret);
+/* One by its name, @sub of link sessions and circuits; not for selectors, which need several answers. */
+json_t *dev_one(struct kmod_conn *conn, u32 node, enum datapath_object object, u32 id, u32 sub, int *ret);
 /* @node 0: all of this namespace */
 json_t *dev_nodes(struct kmod_conn *conn, u32 node, int *ret);
 

@@ -325,15 +325,16 @@ static const struct table_kind {
 	const char *object;		/* the verb's table: "dev link" */
 	const char *list;
 	const char *names[2];		/* arguments that name an item, and its members of the same name */
+	enum datapath_object kind;
 	item_fn *item, *brief;
 	json_t *(*read)(struct kmod_conn *conn, u32 node, int *ret);
 } kinds[] = {
-	{ NULL, "devices", { "id" }, device_item, brief_device, dev_devices },
-	{ "link", "links", { "id" }, link_item, brief_link, dev_links },
-	{ "link-session", "link_sessions", { "link", "index" }, link_session_item, brief_link_session, dev_link_sessions },
-	{ "session", "sessions", { "id" }, session_item, brief_session, dev_sessions },
-	{ "circuit", "circuits", { "link", "id" }, circuit_item, brief_circuit, dev_circuits },
-	{ "selector", "selectors", { "device" }, selector_item, selector_item, dev_selectors },
+	{ NULL, "devices", { "id" }, DATAPATH_OBJ_DEVICE, device_item, brief_device, dev_devices },
+	{ "link", "links", { "id" }, DATAPATH_OBJ_LINK, link_item, brief_link, dev_links },
+	{ "link-session", "link_sessions", { "link", "index" }, DATAPATH_OBJ_LINK_SESSION, link_session_item, brief_link_session, dev_link_sessions },
+	{ "session", "sessions", { "id" }, DATAPATH_OBJ_SESSION, session_item, brief_session, dev_sessions },
+	{ "circuit", "circuits", { "link", "id" }, DATAPATH_OBJ_CIRCUIT, circuit_item, brief_circuit, dev_circuits },
+	{ "selector", "selectors", { "device" }, DATAPATH_OBJ_SELECTOR, selector_item, selector_item, dev_selectors },
 };
 #define KINDS (sizeof(kinds) / sizeof(*kinds))
 
@@ -355,36 +356,58 @@ static void table_render(const struct ctl *ctl, const json_t *r)
 			list_print(ctl, r, &kinds[i]);
 }
 
-/* Leave out of the list what the arguments do not name. Return: how many are left. */
-static size_t list_filter(const struct table_kind *kind, json_t *list, const json_t *args)
+static bool item_is_named(const struct table_kind *kind, const json_t *item, const json_t *args)
 {
-	json_t *item;
-	size_t i;
 	u32 n;
 
-	json_array_foreach(list, i, item) {
-		for (n = 0; n < 2 && kind->names[n]; n++) {
-			if (js_has(args, kind->names[n]) && js_u64(args, kind->names[n]) != js_u64(item, kind->names[n])) {
-				json_array_remove(list, i--);
-				break;
-			}
-		}
-	}
-	return json_array_size(list);
+	for (n = 0; n < 2 && kind->names[n]; n++)
+		if (js_has(args, kind->names[n]) && js_u64(args, kind->names[n]) != js_u64(item, kind->names[n]))
+			return false;
+	return true;
 }
 
-static bool is_named(const struct table_kind *kind, const json_t *args)
+/* Without what the arguments do not name. Steals @list. */
+static json_t *list_filter(const struct table_kind *kind, json_t *list, const json_t *args)
 {
-	return js_has(args, kind->names[0]) || (kind->names[1] && js_has(args, kind->names[1]));
+	json_t *left = json_array(), *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+		if (item_is_named(kind, item, args))
+			json_array_append(left, item);
+	json_decref(list);
+	return left;
 }
 
-/* The list, and of links their sessions too; *result. Exit code. */
-static int table_read(const struct ctl *ctl, struct kmod_conn *conn, u32 node, const struct table_kind *kind, json_t *args,
-		      json_t **result)
+/* Do the arguments name one item, and not only some part of the table? */
+static bool is_one(const struct table_kind *kind, const json_t *args)
+{
+	return js_has(args, kind->names[0]) && (!kind->names[1] || js_has(args, kind->names[1]));
+}
+
+static int one_read(const struct ctl *ctl, struct kmod_conn *conn, u32 node, const struct table_kind *kind,
+		    const json_t *args, json_t **list)
+{
+	u32 id[2] = { 0 }, n;
+	char what[80];
+	size_t len;
+	int ret;
+
+	len = (size_t)snprintf(what, sizeof(what), "%s", kind->object);
+	for (n = 0; n < 2 && kind->names[n]; n++) {
+		if (!dev_u32(ctl, args, kind->names[n], UINT32_MAX, &id[n]))
+			return CTL_USAGE;
+		len += (size_t)snprintf(what + len, sizeof(what) - len, " %s %u", kind->names[n], id[n]);
+	}
+	*list = dev_one(conn, node, kind->kind, id[0], id[1], &ret);
+	return *list ? CTL_OK : dev_failed(ctl, conn, ret, what);
+}
+
+static int list_read(const struct ctl *ctl, struct kmod_conn *conn, u32 node, const struct table_kind *kind, json_t *args,
+		     json_t **list)
 {
 	struct dev_batch b = { .ctl = ctl, .conn = conn, .node = node };
-	json_t *list, *more;
-	char schema[60];
+	char what[40];
 	u32 device;
 	int ret;
 
@@ -393,19 +416,51 @@ static int table_read(const struct ctl *ctl, struct kmod_conn *conn, u32 node, c
 			return CTL_ERROR;
 		json_object_set_new(args, "device", json_integer(device));
 	}
-	list = kind->read(conn, node, &ret);
-	if (!list)
-		return dev_failed(ctl, conn, ret, kind->list);
-	if (!list_filter(kind, list, args) && is_named(kind, args)) {
-		json_decref(list);
-		return ctl_fail(ctl, CTL_ERROR, "not-found", "leave it out to see all", "node %u has no such %s", node, kind->object);
+	snprintf(what, sizeof(what), "node %u", node);
+	*list = kind->read(conn, node, &ret);
+	if (!*list)
+		return dev_failed(ctl, conn, ret, what);
+	*list = list_filter(kind, *list, args);
+	return CTL_OK;
+}
+
+/* What a table refers to: of links their sessions, of sessions and selectors the devices. */
+static void more_read(struct kmod_conn *conn, u32 node, const struct table_kind *kind, const json_t *args, json_t *result)
+{
+	static const struct table_kind of_link = { .names = { "link" } };
+	json_t *more, *link;
+	int ret;
+
+	if (kind->kind == DATAPATH_OBJ_LINK) {
+		more = dev_link_sessions(conn, node, &ret);
+		if (more && js_has(args, "id")) {
+			link = json_pack("{s:O}", "link", js(args, "id"));
+			more = list_filter(&of_link, more, link);
+			json_decref(link);
+		}
+		if (more)
+			json_object_set_new(result, "link_sessions", more);
+	} else if (kind->kind == DATAPATH_OBJ_SESSION || kind->kind == DATAPATH_OBJ_SELECTOR) {
+		more = dev_devices(conn, node, &ret);
+		if (more)
+			json_object_set_new(result, "devices", more);
 	}
+}
+
+/* The table with what it refers to, or one item of it; *result. Exit code. */
+static int table_read(const struct ctl *ctl, struct kmod_conn *conn, u32 node, const struct table_kind *kind, json_t *args,
+		      json_t **result)
+{
+	bool one = kind->kind != DATAPATH_OBJ_SELECTOR && is_one(kind, args);
+	char schema[60];
+	json_t *list;
+	int ret = one ? one_read(ctl, conn, node, kind, args, &list) : list_read(ctl, conn, node, kind, args, &list);
+
+	if (ret)
+		return ret;
 	snprintf(schema, sizeof(schema), "meshvpn.dev.%s.show/1", kind->object);
 	*result = json_pack("{s:s, s:I, s:o}", "schema", schema, "node", (json_int_t)node, kind->list, list);
-	more = kind->read == dev_links ? dev_link_sessions(conn, node, &ret) :
-	       kind->read == dev_sessions || kind->read == dev_selectors ? dev_devices(conn, node, &ret) : NULL;
-	if (more)
-		json_object_set_new(*result, kind->read == dev_links ? "link_sessions" : "devices", more);
+	more_read(conn, node, kind, args, *result);
 	return CTL_OK;
 }
 

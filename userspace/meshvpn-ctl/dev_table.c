@@ -75,6 +75,47 @@ static void put_numbers(json_t *to, const struct field *fields, u32 count)
 	put_numbers(to, fields_, sizeof(fields_) / sizeof(*fields_));			\
 } while (0)
 
+/* Members that an object is known by, in the order of their weight. */
+static const char *const names_of[][2] = {
+	[MESHVPN_CMD_NODE_GET] = { "node" }, [MESHVPN_CMD_DEVICE_GET] = { "id" }, [MESHVPN_CMD_SELECTOR_GET] = { "device" },
+	[MESHVPN_CMD_LINK_GET] = { "id" }, [MESHVPN_CMD_LINK_SESSION_GET] = { "link", "index" },
+	[MESHVPN_CMD_SESSION_GET] = { "id" }, [MESHVPN_CMD_CIRCUIT_GET] = { "link", "id" },
+};
+
+struct row {
+	u64 key;
+	json_t *json;
+};
+
+static int row_order(const void *a, const void *b)
+{
+	u64 x = ((const struct row *)a)->key, y = ((const struct row *)b)->key;
+
+	return x < y ? -1 : x > y;
+}
+
+/* By name, not as the kernel's tables lie; what came twice is there once. Steals @list. */
+static json_t *in_order(json_t *list, const char *const *names)
+{
+	size_t count = json_array_size(list), i;
+	struct row *rows = calloc(count + 1, sizeof(*rows));
+	json_t *sorted = json_array(), *json;
+
+	if (!rows)
+		abort();
+	json_array_foreach(list, i, json) {
+		rows[i].key = names[1] ? js_u64(json, names[0]) << 32 | js_u64(json, names[1]) : js_u64(json, names[0]);
+		rows[i].json = json;
+	}
+	qsort(rows, count, sizeof(*rows), row_order);
+	for (i = 0; i < count; i++)
+		if (!i || rows[i].key != rows[i - 1].key)
+			json_array_append(sorted, rows[i].json);
+	free(rows);
+	json_decref(list);
+	return sorted;
+}
+
 /* An array of what a dump says; changes during the dump make it start again. */
 static json_t *dump(struct kmod_conn *conn, u8 cmd, u32 node, int (*each)(void *arg, const struct nlmsghdr *h), int *ret)
 {
@@ -87,7 +128,27 @@ static json_t *dump(struct kmod_conn *conn, u8 cmd, u32 node, int (*each)(void *
 		if (*ret != -EINTR)
 			break;
 	}
+	if (*ret == -EINTR)
+		fprintf(stderr, "meshvpn-ctl: node %u changes all the time: what is shown is not of one moment\n", node);
 	if (!*ret || *ret == -EINTR)
+		return in_order(list, names_of[cmd]);
+	json_decref(list);
+	return NULL;
+}
+
+/* The object of that name alone, as an array of one. */
+static json_t *one(struct kmod_conn *conn, u8 cmd, u32 node, enum datapath_object object, u32 id, u32 sub,
+		   int (*each)(void *arg, const struct nlmsghdr *h), int *ret)
+{
+	struct nl_msg *m = kmod_request(kmod_conn_family(conn), cmd, 0, node, 0);
+	json_t *list = json_array();
+
+	*ret = m ? kmod_put_names(m, object, id, sub) : -ENOMEM;
+	if (*ret)
+		kmod_request_free(m);
+	else
+		*ret = kmod_call(conn, m, each, list, NULL);
+	if (!*ret)
 		return list;
 	json_decref(list);
 	return NULL;
@@ -297,6 +358,22 @@ static int circuit_each(void *list, const struct nlmsghdr *h)
 json_t *dev_circuits(struct kmod_conn *conn, u32 node, int *ret)
 {
 	return dump(conn, MESHVPN_CMD_CIRCUIT_GET, node, circuit_each, ret);
+}
+
+json_t *dev_one(struct kmod_conn *conn, u32 node, enum datapath_object object, u32 id, u32 sub, int *ret)
+{
+	static const struct {
+		u8 cmd;
+		int (*each)(void *list, const struct nlmsghdr *h);
+	} gets[] = {
+		[DATAPATH_OBJ_DEVICE] = { MESHVPN_CMD_DEVICE_GET, device_each },
+		[DATAPATH_OBJ_LINK] = { MESHVPN_CMD_LINK_GET, link_each },
+		[DATAPATH_OBJ_LINK_SESSION] = { MESHVPN_CMD_LINK_SESSION_GET, link_session_each },
+		[DATAPATH_OBJ_SESSION] = { MESHVPN_CMD_SESSION_GET, session_each },
+		[DATAPATH_OBJ_CIRCUIT] = { MESHVPN_CMD_CIRCUIT_GET, circuit_each },
+	};
+
+	return one(conn, gets[object].cmd, node, object, id, sub, gets[object].each, ret);
 }
 
 /* ---- nodes ---- */
