@@ -36,7 +36,7 @@ static json_t *value_of(const struct arg *a, const char *text)
 	if (a->type == 's')
 		return json_string(text);
 	errno = 0;
-	n = strtoull(text, &end, 10);
+	n = strtoull(text, &end, !strncmp(text, "0x", 2) ? 16 : 10);
 	if (*text < '0' || *text > '9' || *end || errno || n > INT64_MAX)
 		return NULL;
 	return json_integer((json_int_t)n);
@@ -50,6 +50,16 @@ static int usage(const struct ctl *ctl, const struct object *object, const struc
 	snprintf(hint, sizeof(hint), "meshvpn-ctl %s%s%s help", object->name, verb->name ? " " : "",
 		 verb->name ? verb->name : "");
 	return ctl_fail(ctl, CTL_USAGE, "usage", hint, "%s: %s", thing, cause);
+}
+
+/* About an argument with what its value is, or has to be. */
+static int usage_of(const struct ctl *ctl, const struct object *object, const struct verb *verb, const struct arg *a,
+		    const char *value, const char *cause)
+{
+	char thing[200];
+
+	snprintf(thing, sizeof(thing), "%s %.160s", a->name, value);
+	return usage(ctl, object, verb, thing, cause);
 }
 
 /* @argc words; returns how many were used, 0: an error was said. */
@@ -81,7 +91,7 @@ static int arg_take(const struct ctl *ctl, const struct object *object, const st
 	}
 	v = value_of(a, value);
 	if (!v)
-		return usage(ctl, object, verb, value, a->type == 'i' ? "not a number" : "not text in UTF-8"), 0;
+		return usage_of(ctl, object, verb, a, value, a->type == 'i' ? "not a number" : "not text in UTF-8"), 0;
 	if (json_object_get(args, a->name)) {
 		json_decref(v);
 		return usage(ctl, object, verb, a->name, "given twice"), 0;
@@ -105,7 +115,7 @@ json_t *args_parse(const struct ctl *ctl, const struct object *object, const str
 	}
 	for (a = verb->args; a && a->name; a++) {
 		if (a->required && !json_object_get(args, a->name)) {
-			usage(ctl, object, verb, a->value, "is missing");
+			usage_of(ctl, object, verb, a, a->value, "is missing");
 			json_decref(args);
 			return NULL;
 		}
