@@ -123,7 +123,7 @@ static int show_run(const struct ctl *ctl, const struct verb *verb, json_t *args
 	u32 node = 0;
 	int ret;
 
-	if (!dev_u32(ctl, args, "node", UINT32_MAX, &node))
+	if (!dev_u32(ctl, args, "node", 1, UINT32_MAX, &node))
 		return CTL_USAGE;
 	/* without either, what is missing is the daemon */
 	if (!device && !js_has(args, "node") && (daemon_runs(ctl) || !dev_node_count()))

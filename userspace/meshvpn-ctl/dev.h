@@ -58,7 +58,7 @@ void dev_batch_free(struct dev_batch *b);
 /* ---- arguments; all say what is wrong, and return whether it was right ---- */
 
 /* Each leaves *@value alone if there is no such argument. */
-bool dev_u32(const struct ctl *ctl, const json_t *args, const char *name, u32 max, u32 *value);
+bool dev_u32(const struct ctl *ctl, const json_t *args, const char *name, u32 min, u32 max, u32 *value);
 void dev_u64(const json_t *args, const char *name, u64 *value);
 /* rate N [burst N]: a rate has some burst. */
 bool dev_rate(const struct ctl *ctl, const json_t *args, u64 *rate, u64 *burst);

@@ -9,14 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool dev_u32(const struct ctl *ctl, const json_t *args, const char *name, u32 max, u32 *value)
+bool dev_u32(const struct ctl *ctl, const json_t *args, const char *name, u32 min, u32 max, u32 *value)
 {
 	u64 n = js_u64(args, name);
 
 	if (!js_has(args, name))
 		return true;
-	if (n > max) {
-		ctl_fail(ctl, CTL_USAGE, "usage", NULL, "%s %llu: more than %u", name, (unsigned long long)n, max);
+	if (n < min || n > max) {
+		ctl_fail(ctl, CTL_USAGE, "usage", NULL, "%s %llu: not from %u to %u", name, (unsigned long long)n, min, max);
 		return false;
 	}
 	*value = (u32)n;
@@ -155,13 +155,18 @@ bool dev_device_id(const struct dev_batch *b, const json_t *args, u32 *id)
 {
 	const char *word = js_text(args, "dev");
 	json_t *devices, *d;
+	unsigned long long n;
 	char *end;
 	size_t i;
 	int ret;
 
-	*id = (u32)strtoul(word, &end, 10);
-	if (*word >= '0' && *word <= '9' && !*end)
-		return true;
+	n = strtoull(word, &end, 10);
+	if (*word >= '0' && *word <= '9' && !*end) {
+		*id = n <= UINT32_MAX ? (u32)n : 0;
+		if (!*id)
+			ctl_fail(b->ctl, CTL_ERROR, "not-found", "a device's name, or its id from 1", "dev %s: no device's id", word);
+		return *id;
+	}
 	*id = device_of_batch(b, word);
 	if (*id)
 		return true;

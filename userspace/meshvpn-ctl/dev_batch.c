@@ -74,7 +74,7 @@ static int line_add(struct dev_batch *b, char *text)
 	if (!args)
 		return CTL_USAGE;
 	node = b->node;
-	if (!dev_u32(b->ctl, args, "node", UINT32_MAX, &node))
+	if (!dev_u32(b->ctl, args, "node", 1, UINT32_MAX, &node))
 		ret = CTL_USAGE;
 	else if (node != b->node)
 		ret = ctl_fail(b->ctl, CTL_USAGE, "usage", "a file for each", "node %u: the batch is of node %u", node, b->node);

@@ -91,12 +91,10 @@ int dev_node(const struct ctl *ctl, struct kmod_conn *conn, const json_t *args, 
 	int ret;
 
 	*node = 0;
-	if (!dev_u32(ctl, args, "node", UINT32_MAX, node))
+	if (!dev_u32(ctl, args, "node", 1, UINT32_MAX, node))
 		return CTL_USAGE;
 	if (*node)
 		return CTL_OK;
-	if (js_has(args, "node"))
-		return ctl_fail(ctl, CTL_USAGE, "usage", "nodes are numbered from 1", "node 0: there is none");
 	ret = dev_dump(conn, MESHVPN_CMD_NODE_GET, 0, node_count, &n);
 	if (ret && ret != -EINTR)
 		return dev_failed(ctl, conn, ret, "nodes");

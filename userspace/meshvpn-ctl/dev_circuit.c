@@ -12,7 +12,7 @@ static int circuit_named(struct dev_batch *b, const json_t *args, struct dev_op 
 
 	o->op.verb = verb;
 	o->op.object = DATAPATH_OBJ_CIRCUIT;
-	if (!dev_u32(b->ctl, args, "link", UINT32_MAX, &c->link) || !dev_u32(b->ctl, args, "id", MV_CIRCUIT_MAX, &c->circuit))
+	if (!dev_u32(b->ctl, args, "link", 1, UINT32_MAX, &c->link) || !dev_u32(b->ctl, args, "id", 1, MV_CIRCUIT_MAX, &c->circuit))
 		return CTL_USAGE;
 	snprintf(o->what, sizeof(o->what), "circuit %u on link %u", c->circuit, c->link);
 	return CTL_OK;
@@ -40,13 +40,14 @@ static int circuit_values(struct dev_batch *b, const json_t *args, struct dev_op
 	};
 	struct datapath_circuit *c = &o->circuit;
 	const struct ctl *ctl = b->ctl;
-	u32 i, class = c->data_class;
+	u32 i, class = c->data_class - MV_MEDIUM;
 
-	if (!dev_enum(ctl, args, "class", dev_classes, &class) || !yes_no(ctl, args, "small-forward", &c->small_forward) ||
-	    !yes_no(ctl, args, "pass", &c->pass) || !dev_u32(ctl, args, "session", UINT32_MAX, &c->session) ||
+	/* small cells carry no data */
+	if (!dev_enum(ctl, args, "class", dev_classes + MV_MEDIUM, &class) || !yes_no(ctl, args, "small-forward", &c->small_forward) ||
+	    !yes_no(ctl, args, "pass", &c->pass) || !dev_u32(ctl, args, "session", 0, UINT32_MAX, &c->session) ||
 	    !dev_rate(ctl, args, &c->rate, &c->burst))
 		return CTL_USAGE;
-	c->data_class = class;
+	c->data_class = class + MV_MEDIUM;
 	for (i = 0; i < sizeof(fields) / sizeof(*fields); i++)
 		if (js_has(args, fields[i].arg))
 			o->fields |= fields[i].field;
@@ -84,13 +85,13 @@ static int circuit_add(struct dev_batch *b, const json_t *args, struct dev_op *o
 	if (relay != (js_has(args, "out-link") && js_has(args, "out-id")) ||
 	    relay != (js_has(args, "out-link") || js_has(args, "out-id")))
 		return ctl_fail(b->ctl, CTL_USAGE, "usage", "a relay has both, an end none", "%s: out-link and out-id", o->what);
-	if (!dev_u32(b->ctl, args, "out-link", UINT32_MAX, &c->out_link) ||
-	    !dev_u32(b->ctl, args, "out-id", MV_CIRCUIT_MAX, &c->out_circuit))
+	if (!dev_u32(b->ctl, args, "out-link", 1, UINT32_MAX, &c->out_link) ||
+	    !dev_u32(b->ctl, args, "out-id", 1, MV_CIRCUIT_MAX, &c->out_circuit))
 		return CTL_USAGE;
 	ret = circuit_keys(b->ctl, args, c);
 	if (!relay)
 		c->reserve = mv_reserve(c->hops);
-	return !ret && !relay && !dev_u32(b->ctl, args, "reserve", MV_RESERVE_LONG, &c->reserve) ? CTL_USAGE : ret;
+	return !ret && !relay && !dev_u32(b->ctl, args, "reserve", 0, MV_RESERVE_LONG, &c->reserve) ? CTL_USAGE : ret;
 }
 
 static int circuit_set(struct dev_batch *b, const json_t *args, struct dev_op *o)

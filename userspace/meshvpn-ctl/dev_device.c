@@ -47,8 +47,8 @@ int dev_attach(struct dev_batch *b, const json_t *args, struct dev_op *o)
 	if (strlen(name) >= sizeof(d->name))
 		return ctl_fail(b->ctl, CTL_USAGE, "usage", NULL, "%s: longer than a device's name may be", name);
 	strcpy(d->name, name);
-	if (!dev_enum(b->ctl, args, "role", dev_roles, &role) || !dev_u32(b->ctl, args, "id", UINT32_MAX, &d->id) ||
-	    !dev_u32(b->ctl, args, "mtu", 65535, &d->mtu))
+	if (!dev_enum(b->ctl, args, "role", dev_roles, &role) || !dev_u32(b->ctl, args, "id", 1, UINT32_MAX, &d->id) ||
+	    !dev_u32(b->ctl, args, "mtu", 576, 65535, &d->mtu))
 		return CTL_USAGE;
 	d->role = role;
 	return js_has(args, "id") ? CTL_OK : id_choose(b, &d->id);

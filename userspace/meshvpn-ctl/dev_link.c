@@ -16,7 +16,7 @@ static int link_named(struct dev_batch *b, const json_t *args, struct dev_op *o,
 {
 	o->op.verb = verb;
 	o->op.object = DATAPATH_OBJ_LINK;
-	if (!dev_u32(b->ctl, args, "id", UINT32_MAX, &o->link.id))
+	if (!dev_u32(b->ctl, args, "id", 1, UINT32_MAX, &o->link.id))
 		return CTL_USAGE;
 	snprintf(o->what, sizeof(o->what), "link %u", o->link.id);
 	return CTL_OK;
@@ -77,7 +77,7 @@ static int session_named(struct dev_batch *b, const json_t *args, struct dev_op 
 
 	o->op.verb = verb;
 	o->op.object = DATAPATH_OBJ_LINK_SESSION;
-	if (!dev_u32(b->ctl, args, "link", UINT32_MAX, &s->link) || !dev_u32(b->ctl, args, "index", UINT32_MAX, &s->index))
+	if (!dev_u32(b->ctl, args, "link", 1, UINT32_MAX, &s->link) || !dev_u32(b->ctl, args, "index", 0, UINT32_MAX, &s->index))
 		return CTL_USAGE;
 	snprintf(o->what, sizeof(o->what), "link %u session %u", s->link, s->index);
 	return CTL_OK;
@@ -98,9 +98,9 @@ static int session_values(struct dev_batch *b, const json_t *args, struct dev_op
 	u32 i, one, state = s->state;
 
 	if (!dev_enum(ctl, args, "state", dev_states, &state) || !dev_link_ids(ctl, args, "tx-id", &s->tx_id, 1, &one) ||
-	    !dev_endpoint(ctl, args, "endpoint", &s->remote) || !dev_u32(ctl, args, "lanes", 256, &s->remote_lanes) ||
-	    !dev_u32(ctl, args, "local-lane", DATAPATH_LANES_MAX - 1, &s->local_lane) ||
-	    !dev_u32(ctl, args, "local-lanes", DATAPATH_LANES_MAX, &s->local_lanes))
+	    !dev_endpoint(ctl, args, "endpoint", &s->remote) || !dev_u32(ctl, args, "lanes", 1, 256, &s->remote_lanes) ||
+	    !dev_u32(ctl, args, "local-lane", 0, DATAPATH_LANES_MAX - 1, &s->local_lane) ||
+	    !dev_u32(ctl, args, "local-lanes", 0, DATAPATH_LANES_MAX, &s->local_lanes))
 		return CTL_USAGE;
 	s->state = state;
 	for (i = 0; i < sizeof(fields) / sizeof(*fields); i++)

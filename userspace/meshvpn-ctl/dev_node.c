@@ -19,13 +19,13 @@ bool dev_node_conf(const struct ctl *ctl, const json_t *args, struct kmod_node *
 	};
 	u32 i, port = n->port;
 
-	if (!dev_u32(ctl, args, "id", UINT32_MAX, &n->id) || !dev_u32(ctl, args, "port", 65535, &port) ||
-	    !dev_u32(ctl, args, "lanes", DATAPATH_LANES_MAX, &n->lanes) || !dev_u32(ctl, args, "mark", UINT32_MAX, &n->mark) ||
-	    !dev_rate(ctl, args, &n->rate, &n->burst) || !dev_u32(ctl, args, "hold", 1000000, &n->hold_us) ||
-	    !dev_u32(ctl, args, "max-links", UINT32_MAX, &n->max_links) ||
-	    !dev_u32(ctl, args, "max-circuits", UINT32_MAX, &n->max_circuits) ||
-	    !dev_u32(ctl, args, "queue-cells", UINT32_MAX, &n->queue_cells) ||
-	    !dev_u32(ctl, args, "send-bytes", UINT32_MAX, &n->send_bytes))
+	if (!dev_u32(ctl, args, "id", 1, UINT32_MAX, &n->id) || !dev_u32(ctl, args, "port", 0, 65535, &port) ||
+	    !dev_u32(ctl, args, "lanes", 1, DATAPATH_LANES_MAX, &n->lanes) || !dev_u32(ctl, args, "mark", 0, UINT32_MAX, &n->mark) ||
+	    !dev_rate(ctl, args, &n->rate, &n->burst) || !dev_u32(ctl, args, "hold", 0, 1000000, &n->hold_us) ||
+	    !dev_u32(ctl, args, "max-links", 0, UINT32_MAX, &n->max_links) ||
+	    !dev_u32(ctl, args, "max-circuits", 0, UINT32_MAX, &n->max_circuits) ||
+	    !dev_u32(ctl, args, "queue-cells", 0, UINT32_MAX, &n->queue_cells) ||
+	    !dev_u32(ctl, args, "send-bytes", 0, UINT32_MAX, &n->send_bytes))
 		return false;
 	n->port = (u16)port;
 	dev_u64(args, "up-rate", &n->up_rate);
@@ -168,7 +168,7 @@ static int show_run(const struct ctl *ctl, const struct verb *verb, json_t *args
 	u32 id = 0;
 	int ret;
 
-	if (!dev_u32(ctl, args, "id", UINT32_MAX, &id))
+	if (!dev_u32(ctl, args, "id", 1, UINT32_MAX, &id))
 		return CTL_USAGE;
 	ret = dev_open(ctl, &conn);
 	if (ret)

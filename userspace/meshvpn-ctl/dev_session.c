@@ -14,7 +14,7 @@ static int session_named(struct dev_batch *b, const json_t *args, struct dev_op 
 {
 	o->op.verb = verb;
 	o->op.object = DATAPATH_OBJ_SESSION;
-	if (!dev_u32(b->ctl, args, "id", UINT32_MAX, &o->session.id))
+	if (!dev_u32(b->ctl, args, "id", 1, UINT32_MAX, &o->session.id))
 		return CTL_USAGE;
 	snprintf(o->what, sizeof(o->what), "session %u", o->session.id);
 	return CTL_OK;
@@ -29,8 +29,8 @@ static int session_leg(struct dev_batch *b, const json_t *args, struct dev_op *o
 				"%s: a circuit is named by link and circuit", o->what);
 	if (js_has(args, "link"))
 		o->fields = KMOD_LEG;
-	return dev_u32(b->ctl, args, "link", UINT32_MAX, &s->link) &&
-	       dev_u32(b->ctl, args, "circuit", MV_CIRCUIT_MAX, &s->circuit) ? CTL_OK : CTL_USAGE;
+	return dev_u32(b->ctl, args, "link", 0, UINT32_MAX, &s->link) &&
+	       dev_u32(b->ctl, args, "circuit", 0, MV_CIRCUIT_MAX, &s->circuit) ? CTL_OK : CTL_USAGE;
 }
 
 static int session_address(const struct ctl *ctl, struct datapath_session *s, const char *text)

@@ -395,7 +395,7 @@ static int one_read(const struct ctl *ctl, struct kmod_conn *conn, u32 node, con
 
 	len = (size_t)snprintf(what, sizeof(what), "%s", kind->object);
 	for (n = 0; n < 2 && kind->names[n]; n++) {
-		if (!dev_u32(ctl, args, kind->names[n], UINT32_MAX, &id[n]))
+		if (!dev_u32(ctl, args, kind->names[n], !strcmp(kind->names[n], "index") ? 0 : 1, UINT32_MAX, &id[n]))
 			return CTL_USAGE;
 		len += (size_t)snprintf(what + len, sizeof(what) - len, " %s %u", kind->names[n], id[n]);
 	}
