@@ -30,6 +30,7 @@ struct ctl {
 	u64 timeout_ms;
 	bool json, pretty, stats, brief, secrets, color;
 	const char *where;		/* "FILE:12: " before an error; NULL: none */
+	bool stdin_taken;		/* it is read already, so keys are not */
 };
 
 /* ---- the table ---- */

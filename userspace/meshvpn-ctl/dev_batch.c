@@ -107,6 +107,7 @@ static int lines_add(struct dev_batch *b, FILE *f, const char *file)
 
 	b->ctl = &named;
 	named.where = where;
+	named.stdin_taken = f == stdin;
 	while (!ret && getline(&text, &room, f) >= 0) {
 		before = b->count;
 		snprintf(where, sizeof(where), "%.40s:%u: ", file, ++number);

@@ -114,6 +114,9 @@ static bool file_read(struct keys *k, const char *file)
 	struct stat st;
 	int fd = one ? 0 : open(file, O_RDONLY | O_CLOEXEC);
 
+	/* its lines are in a buffer already, with the key or without */
+	if (one && k->ctl->stdin_taken)
+		return key_failed(k, file, "stdin is the batch", "give a file with the key");
 	if (fd < 0)
 		return key_failed(k, file, strerror(errno), "give a file with the key, or - for a line of stdin");
 	if (!one && !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_mode & 077)
