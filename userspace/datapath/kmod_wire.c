@@ -182,10 +182,10 @@ static void put_link_session(struct put *p, int type, enum datapath_verb verb, c
 		put_endpoint(p, MESHVPN_A_LINK_SESSION_REMOTE, &s->remote);
 	if (set & KMOD_REMOTE_LANES)
 		p32(p, MESHVPN_A_LINK_SESSION_REMOTE_LANES, s->remote_lanes);
-	if (set & KMOD_LOCAL_LANES) {
+	if (set & KMOD_LOCAL_LANE)
 		p32(p, MESHVPN_A_LINK_SESSION_LOCAL_LANE, s->local_lane);
+	if (set & KMOD_LOCAL_LANES)
 		p32(p, MESHVPN_A_LINK_SESSION_LOCAL_LANES, s->local_lanes);
-	}
 	end(p, nest);
 }
 

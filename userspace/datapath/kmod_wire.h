@@ -37,7 +37,7 @@ enum kmod_field {
 	KMOD_TX_ID		= 1 << 2,
 	KMOD_REMOTE		= 1 << 3,
 	KMOD_REMOTE_LANES	= 1 << 4,
-	KMOD_LOCAL_LANES	= 1 << 5,	/* local_lane and local_lanes */
+	KMOD_LOCAL_LANES	= 1 << 5,
 	KMOD_LEG		= 1 << 6,	/* exit session: link and circuit */
 	KMOD_DATA_CLASS		= 1 << 7,	/* circuit */
 	KMOD_SMALL_FORWARD	= 1 << 8,
@@ -48,6 +48,7 @@ enum kmod_field {
 	KMOD_HOLD		= 1 << 13,	/* node: hold_us */
 	KMOD_LIMITS		= 1 << 14,	/* node: max_links, max_circuits, queue_cells, send_bytes */
 	KMOD_VOLUME_LIMIT	= 1 << 15,	/* node */
+	KMOD_LOCAL_LANE		= 1 << 16,	/* link session */
 	KMOD_ALL		= -1,
 };
 

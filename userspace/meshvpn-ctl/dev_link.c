@@ -26,6 +26,8 @@ static int link_values(struct dev_batch *b, const json_t *args, struct dev_op *o
 {
 	int ret = link_named(b, args, o, verb);
 
+	if (!ret && verb == DATAPATH_SET && js_has(args, "up-burst") && !js_has(args, "up-rate"))
+		return ctl_fail(b->ctl, CTL_USAGE, "usage", "give both", "%s: up-burst without up-rate", o->what);
 	dev_u64(args, "up-rate", &o->link.up_rate);
 	dev_u64(args, "up-burst", &o->link.up_burst);
 	if (js_has(args, "up-rate") || js_has(args, "up-burst"))
@@ -91,7 +93,7 @@ static int session_values(struct dev_batch *b, const json_t *args, struct dev_op
 		u32 field;
 	} fields[] = {
 		{ "state", KMOD_STATE }, { "tx-id", KMOD_TX_ID }, { "endpoint", KMOD_REMOTE }, { "lanes", KMOD_REMOTE_LANES },
-		{ "local-lane", KMOD_LOCAL_LANES }, { "local-lanes", KMOD_LOCAL_LANES },
+		{ "local-lane", KMOD_LOCAL_LANE }, { "local-lanes", KMOD_LOCAL_LANES },
 	};
 	struct datapath_link_session *s = &o->link_session;
 	const struct ctl *ctl = b->ctl;
