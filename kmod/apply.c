@@ -412,7 +412,8 @@ static int circuit_links(struct batch *b, const struct mv_circuit_conf *conf, st
 	*link = mv_link_find(b->node, conf->link);
 	*out_link = relay ? mv_link_find(b->node, conf->out_link) : NULL;
 	if (!*link || (relay && !*out_link))
-		return fail(b, -ENOENT, "the node has no link of this id");
+		return fail(b, -ENOENT, *link ? "the node has no link of the out-link's id" :
+						"the node has no link of this id");
 	if (mv_half_find(&b->node->circuits, conf->link, conf->circuit))
 		return fail(b, -EEXIST, "the link has a circuit of this id");
 	if (relay && conf->link == conf->out_link && conf->circuit == conf->out_circuit)
@@ -449,7 +450,8 @@ static int circuit_new(struct batch *b, const struct mv_circuit_conf *conf)
 		c->exit_id = e->id;
 	}
 	err = mv_undo_attach(&b->undo, MV_OBJ_CIRCUIT, c);
-	return err ? fail_new(b, err, "the link has a circuit of this id", NULL) : 0;
+	/* of its own link the id was free */
+	return err ? fail_new(b, err, "the out-link has a circuit of the out-circuit's id", NULL) : 0;
 }
 
 /* The fields of a circuit that have a value of their own. */
