@@ -43,6 +43,7 @@ int dev_failed(const struct ctl *ctl, struct kmod_conn *conn, int ret, const cha
 		{ -EINVAL, CTL_ERROR, "invalid", "not valid", NULL },
 		{ -ERANGE, CTL_ERROR, "invalid", "a number is out of range", NULL },
 		{ -ENOSPC, CTL_ERROR, "limit", "the node's limit is reached", "raise max-links or max-circuits: dev node set" },
+		{ -E2BIG, CTL_ERROR, "limit", "too many", "delete some first, or give fewer" },
 		{ -EMSGSIZE, CTL_ERROR, "limit", "too much for one message", "split it" },
 		{ -ENOBUFS, CTL_ERROR, "limit", "too much for one message", "split it" },
 		{ -ENOMEM, CTL_ERROR, "failed", "out of memory", NULL },

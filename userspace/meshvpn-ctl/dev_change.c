@@ -66,6 +66,16 @@ int dev_batch_add(struct dev_batch *b, const struct verb *verb, const json_t *ar
 
 /* ---- sending ---- */
 
+/* What is missing for a new device is the network device, and only the node's own limits can be raised. */
+static int op_failed(struct dev_batch *b, int ret, const struct dev_op *o)
+{
+	if (ret == -ENOENT && o->op.verb == DATAPATH_NEW && o->op.object == DATAPATH_OBJ_DEVICE)
+		ret = -ENODEV;
+	if (ret == -ENOSPC && o->op.object != DATAPATH_OBJ_LINK && o->op.object != DATAPATH_OBJ_CIRCUIT)
+		ret = -E2BIG;
+	return dev_failed(b->ctl, b->conn, ret, o->what);
+}
+
 static int send_one(struct dev_batch *b)
 {
 	struct dev_op *o = b->ops[0];
@@ -77,7 +87,7 @@ static int send_one(struct dev_batch *b)
 		kmod_request_free(m);
 	else
 		ret = kmod_call(b->conn, m, NULL, NULL, NULL);
-	return ret ? dev_failed(b->ctl, b->conn, ret, o->what) : CTL_OK;
+	return ret ? op_failed(b, ret, o) : CTL_OK;
 }
 
 static int send_batch(struct dev_batch *b)
@@ -102,7 +112,7 @@ static int send_batch(struct dev_batch *b)
 		ret = kmod_call(b->conn, m, NULL, NULL, &failed);
 	if (!ret)
 		return CTL_OK;
-	return dev_failed(b->ctl, b->conn, ret, failed < b->count ? b->ops[failed]->what : "batch");
+	return failed < b->count ? op_failed(b, ret, b->ops[failed]) : dev_failed(b->ctl, b->conn, ret, "batch");
 }
 
 int dev_batch_send(struct dev_batch *b)
