@@ -77,18 +77,25 @@ static bool event_show(const struct ctl *ctl, json_t *event)
 	return !fflush(stdout);
 }
 
+/* The socket was full: how many did not fit comes with the next event, which need not come. */
+static json_t *lost_json(u32 node)
+{
+	return json_pack("{s:s, s:I, s:s, s:I}", "schema", "meshvpn.dev.monitor/1", "time_unix", (json_int_t)time(NULL),
+			 "event", "lost", "node", (json_int_t)node);
+}
+
 /* Return: false if nobody reads, or nothing else will come. */
-static bool events_show(const struct ctl *ctl, struct kmod_conn *conn)
+static bool events_show(const struct ctl *ctl, struct kmod_conn *conn, u32 node)
 {
 	const struct nlmsghdr *h;
 	struct datapath_event e;
-	bool overrun, good = true;
+	bool overrun = false, good = true;
 	u32 lost;
 
 	while (good && (h = kmod_conn_event(conn, &overrun)))
 		if (!kmod_get_event(h, &e, &lost))
 			good = event_show(ctl, event_json(kmod_get_node_id(h), &e, lost)) && e.kind != DATAPATH_EV_GONE;
-	return good;
+	return good && (!overrun || event_show(ctl, lost_json(node)));
 }
 
 static u64 clock_ms(void)
@@ -99,13 +106,13 @@ static u64 clock_ms(void)
 	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
 }
 
-static void watch(const struct ctl *ctl, struct kmod_conn *conn)
+static void watch(const struct ctl *ctl, struct kmod_conn *conn, u32 node)
 {
 	u64 until = ctl->timeout_given ? clock_ms() + ctl->timeout_ms : UINT64_MAX, now;
 	struct pollfd p = { .fd = kmod_conn_fd(conn), .events = POLLIN };
 	int wait;
 
-	while (!interrupted && events_show(ctl, conn)) {
+	while (!interrupted && events_show(ctl, conn, node)) {
 		now = clock_ms();
 		if (now >= until)
 			return;
@@ -138,7 +145,7 @@ int dev_monitor_run(const struct ctl *ctl, const struct verb *verb, json_t *args
 				  (json_int_t)time(NULL), "event", "node", "node", (json_int_t)info.conf.id, "port",
 				  (json_int_t)info.ports[0]);
 		if (event_show(ctl, hello))
-			watch(ctl, conn);
+			watch(ctl, conn, info.conf.id);
 	}
 	kmod_conn_close(conn);
 	return ret;
