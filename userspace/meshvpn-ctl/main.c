@@ -51,11 +51,26 @@ const struct object *object_find(const char *word, bool *ambiguous)
 	return *ambiguous ? NULL : found;
 }
 
+/* Words of ip(8) for the same. */
+static const char *verb_word(const char *word)
+{
+	static const char *const words[][2] = {
+		{ "list", "show" }, { "lst", "show" }, { "ls", "show" }, { "delete", "del" }, { "change", "set" },
+	};
+	u32 i;
+
+	for (i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (!strcmp(words[i][0], word))
+			return words[i][1];
+	return word;
+}
+
 const struct verb *verb_find(const struct object *object, const char *word, bool *ambiguous)
 {
 	const struct verb *v, *found = NULL;
 
 	*ambiguous = false;
+	word = verb_word(word);
 	for (v = object->verbs; v->name; v++) {
 		if (!strcmp(v->name, word)) {
 			*ambiguous = false;
