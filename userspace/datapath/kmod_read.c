@@ -113,6 +113,7 @@ static void get_lane(struct nlattr *a, struct kmod_node_info *info)
 	if (lane >= DATAPATH_LANES_MAX)
 		return;
 	info->ports[lane] = ntohs((u16)number(tb[MESHVPN_A_LANE_PORT]));
+	info->used[lane] = (u32)number(tb[MESHVPN_A_LANE_USED]);
 	info->conf.make |= !!tb[MESHVPN_A_LANE_OWN];
 	if (lane >= info->conf.lanes)
 		info->conf.lanes = lane + 1;
@@ -130,6 +131,7 @@ static void get_stats(struct nlattr *a, struct kmod_node_info *info)
 		{ MESHVPN_A_STATS_TX_PACKET_BYTES, &st->tx_packet_bytes },
 		{ MESHVPN_A_STATS_UP, &st->up }, { MESHVPN_A_STATS_RELAYED, &st->relayed },
 		{ MESHVPN_A_STATS_RX_SUPER, &st->rx_super }, { MESHVPN_A_STATS_TX_SUPER, &st->tx_super },
+		{ MESHVPN_A_STATS_TX_SKBS, &info->tx_skbs },
 		{ MESHVPN_A_STATS_EVENTS, &info->events }, { MESHVPN_A_STATS_EVENTS_LOST, &info->events_lost },
 	};
 	struct nlattr *tb[ATTRS + 1];

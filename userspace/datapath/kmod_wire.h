@@ -93,8 +93,9 @@ struct kmod_node_info {
 	struct kmod_node conf;		/* no sockets */
 	u32 owner;			/* netlink port, 0: none */
 	u16 ports[DATAPATH_LANES_MAX];	/* of its lanes, host order; 0: gone */
+	u32 used[DATAPATH_LANES_MAX];	/* bytes in its sockets that wait for the wire */
 	struct datapath_stats stats;
-	u64 events, events_lost;
+	u64 tx_skbs, events, events_lost;
 };
 
 struct kmod_link_session_info {

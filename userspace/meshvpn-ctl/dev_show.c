@@ -50,6 +50,16 @@ static void transfer_line(const struct ctl *ctl, const json_t *json)
 	printf("%s received, %s sent\n", unit_bytes(js_u64(json, "rx_bytes"), rx), unit_bytes(js_u64(json, "tx_bytes"), tx));
 }
 
+/* With -s: how many cells the bytes were. */
+static void cells_line(const struct ctl *ctl, const json_t *json, const char *rx, const char *tx, const char *back)
+{
+	char n[UNIT_TEXT], m[UNIT_TEXT];
+
+	line(ctl, "cells");
+	printf("%s %s, %s %s\n", unit_count(js_u64(json, rx), n), back ? "forward" : "received", unit_count(js_u64(json, tx), m),
+	       back ? back : "sent");
+}
+
 static void rate_line(const struct ctl *ctl, const json_t *json)
 {
 	char text[UNIT_TEXT];
@@ -139,7 +149,7 @@ static void link_session_line(const struct ctl *ctl, const json_t *s)
 	printf(": receives %s, sends %s", ids, js_text(s, "tx_id"));
 	if (n_of(s, "lanes") > 1 || n_of(s, "local_lanes") > 1)
 		printf(", to %u lanes from %u", n_of(s, "lanes"), n_of(s, "local_lanes"));
-	putchar('\n');
+	printf("%s\n", js_true(s, "opened") ? "" : ", nothing received yet");
 	free(ids);
 }
 
@@ -163,7 +173,7 @@ static const char *link_endpoint(const json_t *sessions, u32 link)
 
 static void link_item(const struct ctl *ctl, const json_t *node, const json_t *l)
 {
-	char name[12];
+	char name[12], up_rate[UNIT_TEXT];
 	json_t *s;
 	size_t i;
 
@@ -175,6 +185,12 @@ static void link_item(const struct ctl *ctl, const json_t *node, const json_t *l
 	}
 	last_line(ctl, l);
 	transfer_line(ctl, l);
+	if (ctl->stats)
+		cells_line(ctl, l, "rx_cells", "tx_cells", NULL);
+	if (js_u64(l, "up_rate")) {
+		line(ctl, "rate of what goes up");
+		printf("%s/s\n", unit_count(js_u64(l, "up_rate"), up_rate));
+	}
 	line(ctl, "circuits");
 	printf("%u\n", n_of(l, "circuits"));
 	json_array_foreach((json_t *)js(node, "link_sessions"), i, s)
@@ -231,6 +247,11 @@ static void circuit_item(const struct ctl *ctl, const json_t *node, const json_t
 		transfer_line(ctl, c);
 	}
 	rate_line(ctl, c);
+	if (ctl->stats) {
+		cells_line(ctl, c, "rx_cells", relay ? "back_cells" : "tx_cells", relay ? "backward" : NULL);
+		line(ctl, "next number");
+		printf("%s\n", unit_count(js_u64(c, "next_counter"), forth));
+	}
 	if (js_u64(c, "drops")) {
 		line(ctl, "dropped");
 		printf("%s cells\n", unit_count(js_u64(c, "drops"), forth));
@@ -515,7 +536,7 @@ static void node_traffic(const struct ctl *ctl, const json_t *t)
 
 static void node_item(const struct ctl *ctl, const json_t *node)
 {
-	char *ports = js_join(node, "ports", " "), text[12];
+	char *ports = js_join(node, "ports", " "), text[12], events[UNIT_TEXT], lost[UNIT_TEXT];
 	size_t i;
 
 	snprintf(text, sizeof(text), "%u", n_of(node, "node"));
@@ -529,7 +550,14 @@ static void node_item(const struct ctl *ctl, const json_t *node)
 	}
 	rate_line(ctl, js(node, "limits"));
 	node_traffic(ctl, js(node, "traffic"));
+	if (ctl->stats || js_u64(node, "events_lost")) {
+		line(ctl, "events");
+		printf("%s sent, %s lost\n", unit_count(js_u64(node, "events"), events), unit_count(js_u64(node, "events_lost"), lost));
+	}
 	if (ctl->stats) {
+		line(ctl, "traffic");
+		putchar('\n');
+		counters_print(ctl, "    ", js(node, "traffic"), true);
 		line(ctl, "limits");
 		putchar('\n');
 		counters_print(ctl, "    ", js(node, "limits"), true);

@@ -292,6 +292,7 @@ static int link_session_each(void *list, const struct nlmsghdr *h)
 	json = json_object();
 	NUMBERS(json, { "link", s.conf.link }, { "index", s.conf.index });
 	json_object_set_new(json, "state", word(dev_states, s.conf.state));
+	json_object_set_new(json, "opened", json_boolean(s.opened));
 	json_object_set_new(json, "rx_ids", ids);
 	json_object_set_new(json, "tx_id", link_id(s.conf.tx_id));
 	json_object_set_new(json, "endpoint", s.conf.remote.family ? json_string(endpoint_text(&s.conf.remote, text)) : json_null());
@@ -414,13 +415,19 @@ static int node_each(void *list, const struct nlmsghdr *h)
 	for (i = 0; i < n.conf.lanes; i++)
 		json_array_append_new(part, number(n.ports[i]));
 	json_object_set_new(json, "ports", part);
+	part = json_array();
+	for (i = 0; i < n.conf.lanes; i++)
+		json_array_append_new(part, number(n.used[i]));
+	json_object_set_new(json, "used", part);
 	part = json_object();
 	NUMBERS(part, { "rate", n.conf.rate }, { "burst", n.conf.burst }, { "up_rate", n.conf.up_rate },
 		{ "up_burst", n.conf.up_burst }, { "hold_us", n.conf.hold_us }, { "max_links", n.conf.max_links },
 		{ "max_circuits", n.conf.max_circuits }, { "queue_cells", n.conf.queue_cells },
 		{ "send_bytes", n.conf.send_bytes }, { "volume_limit", n.conf.volume_limit });
 	json_object_set_new(json, "limits", part);
-	json_object_set_new(json, "traffic", node_traffic(&n.stats));
+	part = node_traffic(&n.stats);
+	NUMBERS(part, { "tx_skbs", n.tx_skbs });
+	json_object_set_new(json, "traffic", part);
 	json_object_set_new(json, "drops", node_drops(&n.stats));
 	NUMBERS(json, { "events", n.events }, { "events_lost", n.events_lost });
 	json_array_append_new(list, json);
