@@ -12,12 +12,6 @@ _meshvpn_ctl() {
 	-c | -color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur"); return ;;
 	--wait) mapfile -t COMPREPLY < <(compgen -W 'connected connecting disconnected relay' -- "$cur"); return ;;
 	--timeout | hops | bits | limit | id | index | port | lanes | rate | burst) return ;;
-	class) mapfile -t COMPREPLY < <(compgen -W 'medium large' -- "$cur"); return ;;
-	state) mapfile -t COMPREPLY < <(compgen -W 'next current previous' -- "$cur"); return ;;
-	role) mapfile -t COMPREPLY < <(compgen -W 'origin exit' -- "$cur"); return ;;
-	small-forward | pass) mapfile -t COMPREPLY < <(compgen -W 'yes no' -- "$cur"); return ;;
-	attach | detach | dev) [[ ${COMP_WORDS[1]} == "$prev" ]] || {
-		mapfile -t COMPREPLY < <(compgen -W "$(ls /sys/class/net 2>/dev/null)" -- "$cur"); return; } ;;
 	esac
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in

@@ -46,6 +46,7 @@ struct arg {
 	bool local;			/* not a parameter of the method */
 	const char *value;		/* for help: "STATE" */
 	const char *help;
+	const char *words;		/* what it may be, for completions; NULL: anything */
 };
 
 struct verb {

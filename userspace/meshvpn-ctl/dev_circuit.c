@@ -112,9 +112,12 @@ static int circuit_del(struct dev_batch *b, const json_t *args, struct dev_op *o
 	{ "id", 'i', .required = required_, .local = true, .value = "N", .help = "of the circuit on that link, below 2^24" }, \
 	DEV_NODE_ARG
 #define CIRCUIT_VALUES											\
-	{ "class", 's', .local = true, .value = "CLASS", .help = "of data cells: medium or large; large" },	\
-	{ "small-forward", 's', .local = true, .value = "yes|no", .help = "small cells may come forward; no" },	\
-	{ "pass", 's', .local = true, .value = "yes|no", .help = "what does not verify goes up until something does; no" }, \
+	{ "class", 's', .local = true, .value = "CLASS", .help = "of data cells: medium or large; large",	\
+	  .words = "medium large" },									\
+	{ "small-forward", 's', .local = true, .value = "yes|no", .help = "small cells may come forward; no", \
+	  .words = "no yes" },										\
+	{ "pass", 's', .local = true, .value = "yes|no", .help = "what does not verify goes up until something does; no", \
+	  .words = "no yes" },										\
 	{ "session", 'i', .local = true, .value = "N", .help = "an end: the session that it may serve" },	\
 	{ "rate", 'i', .local = true, .value = "BYTES", .help = "a second, each direction; no limit" },		\
 	{ "burst", 'i', .local = true, .value = "BYTES", .help = "at once; a tenth of a second" }
@@ -123,7 +126,8 @@ static const struct arg show_args[] = { CIRCUIT_NAMES(false), { 0 } };
 static const struct arg del_args[] = { CIRCUIT_NAMES(true), { 0 } };
 static const struct arg set_args[] = { CIRCUIT_NAMES(true), CIRCUIT_VALUES, { 0 } };
 static const struct arg add_args[] = {
-	{ "kind", 's', .positional = true, .required = true, .local = true, .value = "KIND", .help = "relay, origin or terminus" },
+	{ "kind", 's', .positional = true, .required = true, .local = true, .value = "KIND", .help = "relay, origin or terminus",
+	  .words = "relay origin terminus" },
 	CIRCUIT_NAMES(true),
 	{ "out-link", 'i', .local = true, .value = "N", .help = "relay: towards the terminus" },
 	{ "out-id", 'i', .local = true, .value = "N", .help = "relay: of the circuit on that link" },

@@ -64,7 +64,8 @@ int dev_detach(struct dev_batch *b, const json_t *args, struct dev_op *o)
 
 const struct arg dev_attach_args[] = {
 	{ "dev", 's', .positional = true, .required = true, .local = true, .value = "DEV", .help = "made by ip link add DEV type meshvpn" },
-	{ "role", 's', .required = true, .local = true, .value = "ROLE", .help = "origin (a client's) or exit" },
+	{ "role", 's', .required = true, .local = true, .value = "ROLE", .help = "origin (a client's) or exit",
+	  .words = "origin exit" },
 	DEV_NODE_ARG,
 	{ "id", 'i', .local = true, .value = "N", .help = "that sessions name it by; the first free number" },
 	{ "mtu", 'i', .local = true, .value = "BYTES", .help = "of inner packets, 576 to 65535; as it is" },

@@ -162,7 +162,8 @@ static int session_del(struct dev_batch *b, const json_t *args, struct dev_op *o
 	DEV_NODE_ARG
 #define SESSION_VALUES											\
 	{ "state", 's', .local = true, .value = "STATE",							\
-	  .help = "next (receives), current (sends too; the default) or previous (receives)" },		\
+	  .help = "next (receives), current (sends too; the default) or previous (receives)",		\
+	  .words = "next current previous" },								\
 	{ "tx-id", 's', .local = true, .value = "LINKID", .help = "on what is sent: one of the peer's rx-id" },	\
 	{ "endpoint", 's', .local = true, .value = "ADDRESS:PORT", .help = "of the peer's lane 0; lane i has port + i" }, \
 	{ "lanes", 'i', .local = true, .value = "NUMBER", .help = "of the peer; 1" },				\

@@ -4,6 +4,7 @@
  */
 #include "ctl.h"
 
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,43 @@ static void words_of_list(const struct ctl *ctl, const char *method, const char 
 	control_disconnect(peer);
 }
 
+static void words_of_devices(void)
+{
+	struct if_nameindex *devices = if_nameindex(), *d;
+
+	for (d = devices; d && d->if_index; d++)
+		printf("%s\n", d->if_name);
+	if (devices)
+		if_freenameindex(devices);
+}
+
+static void words_of_value(const struct ctl *ctl, const struct arg *a)
+{
+	const char *at;
+
+	for (at = a->words; at && *at; at += strspn(at, " ")) {
+		printf("%.*s\n", (int)strcspn(at, " "), at);
+		at += strcspn(at, " ");
+	}
+	if (!strcmp(a->value, "DEV"))
+		words_of_devices();
+	if (!strcmp(a->value, "ID"))
+		words_of_list(ctl, "circuit.show", "circuits", "id");
+	if (!strcmp(a->value, "RELAY") || !strcmp(a->value, "NAME"))
+		words_of_list(ctl, "relay.show", "relays", "nick");
+}
+
+/* The argument whose value follows @word; NULL: none. */
+static const struct arg *arg_before_value(const struct verb *v, const char *word)
+{
+	const struct arg *a;
+
+	for (a = v->args; a && a->name; a++)
+		if (a->type != 'b' && !strcmp(a->name, word + (strncmp(word, "--", 2) ? 0 : 2)))
+			return a;
+	return NULL;
+}
+
 static void words_of_args(const struct ctl *ctl, const struct verb *v)
 {
 	const struct arg *a;
@@ -122,16 +160,15 @@ static void words_of_args(const struct ctl *ctl, const struct verb *v)
 	for (a = v->args; a && a->name; a++) {
 		if (!a->positional)
 			printf("%s%s\n", a->type == 'b' ? "--" : "", a->name);
-		if (!strcmp(a->value, "ID"))
-			words_of_list(ctl, "circuit.show", "circuits", "id");
-		if (!strcmp(a->value, "RELAY") || !strcmp(a->value, "NAME"))
-			words_of_list(ctl, "relay.show", "relays", "nick");
+		else
+			words_of_value(ctl, a);
 	}
 }
 
 static int complete_verb(const struct ctl *ctl, const struct object *o, int argc, char **argv)
 {
 	const struct verb *v;
+	const struct arg *a;
 	char name[OBJECT_NAME];
 	struct object inner;
 	bool ambiguous;
@@ -146,7 +183,10 @@ static int complete_verb(const struct ctl *ctl, const struct object *o, int argc
 		inner = object_inner(o, v, name);
 		return complete_verb(ctl, &inner, argc - 1, argv + 1);
 	}
-	if (v)
+	a = v && argc > !!o->verbs->name ? arg_before_value(v, argv[argc - 1]) : NULL;
+	if (a)
+		words_of_value(ctl, a);
+	else if (v)
 		words_of_args(ctl, v);
 	return CTL_OK;
 }

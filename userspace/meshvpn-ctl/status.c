@@ -304,7 +304,8 @@ static void state_render(const struct ctl *ctl, const json_t *result)
 
 static const struct arg status_args[] = {
 	{ "wait", 's', .local = true, .value = "STATE",
-	  .help = "until it is connected, connecting, disconnected or relay; 60 s unless --timeout" },
+	  .help = "until it is connected, connecting, disconnected or relay; 60 s unless --timeout",
+	  .words = "connected connecting disconnected relay" },
 	{ "exit-code", 'b', .local = true, .value = "", .help = "exit with 5 if it is not connected" },
 	{ 0 },
 };
