@@ -281,7 +281,7 @@ int kmod_call(struct kmod_conn *c, struct nl_msg *m, int (*each)(void *arg, cons
 	ret = transmit(c, m);
 	if (!ret)
 		ret = wait_answer(c, &a);
-	if (ret && failed)
+	if (ret && failed && a.offset)
 		*failed = op_at(nlmsg_hdr(m), a.offset);
 	kmod_request_free(m);
 	return ret;

@@ -29,7 +29,7 @@ int kmod_conn_family(const struct kmod_conn *conn);
  * @m: from kmod_request(); flags decide (NLM_F_ACK, NLM_F_DUMP); freed in any case; NULL: -ENOMEM
  * @each: called with each message of the answer, NULL: none; a non-zero return stops the calls, and
  * is returned once the answer is complete
- * @failed: if not NULL: index of the op of a batch that failed
+ * @failed: if not NULL: index of the op of a batch that failed; left alone if the kernel does not say
  *
  * Return: 0, the kernel's -errno, -ETIMEDOUT (no answer, or one that was lost among events; whether the
  * request was done is not known), -EINTR (a dump that must be repeated). After an error
