@@ -52,6 +52,10 @@ int dev_change_run(const struct ctl *ctl, const struct verb *verb, json_t *args)
 int dev_batch_add(struct dev_batch *b, const struct verb *verb, const json_t *args);
 /* Exit code; the error names what of the batch was refused. */
 int dev_batch_send(struct dev_batch *b);
+/* An op that the caller fills in, of those that name an object and no more. */
+struct dev_op *dev_batch_op(struct dev_batch *b);
+/* As dev_batch_send(), but -ENOENT is returned, and nothing is said of it. */
+int dev_batch_try(struct dev_batch *b);
 /* Erases keys. */
 void dev_batch_free(struct dev_batch *b);
 
@@ -98,6 +102,13 @@ json_t *dev_nodes(struct kmod_conn *conn, u32 node, int *ret);
 
 /* verb->run of each "show" but the node's: its table, less what the arguments do not name. */
 int dev_table_run(const struct ctl *ctl, const struct verb *verb, json_t *args);
+/* The flush of a table: @filter is the member that says what of it, if the arguments do; NULL: all. */
+struct dev_flush {
+	enum datapath_object object;
+	json_t *(*read)(struct kmod_conn *conn, u32 node, int *ret);
+	const char *filter;
+};
+int dev_flush_run(const struct ctl *ctl, const struct dev_flush *flush, json_t *args);
 /* Everything of one node, or of all (0), or only the device named (NULL: all). Exit code. */
 int dev_show_kernel(const struct ctl *ctl, struct kmod_conn *conn, u32 node, const char *device);
 /* Number of nodes here; 0 also if there is no module. */

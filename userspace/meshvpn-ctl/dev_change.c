@@ -41,27 +41,46 @@ static void op_point(struct dev_op *o)
 	}
 }
 
-int dev_batch_add(struct dev_batch *b, const struct verb *verb, const json_t *args)
+static void op_append(struct dev_batch *b, struct dev_op *o)
 {
-	struct dev_op *o = calloc(1, sizeof(*o));
-	int ret;
-
 	if (b->count == b->room) {
 		b->room = b->room ? 2 * b->room : 16;
 		b->ops = realloc(b->ops, b->room * sizeof(*b->ops));
 	}
-	if (!o || !b->ops)
+	if (!b->ops)
 		abort();
-	ret = verb->change(b, args, o);
+	b->ops[b->count++] = o;
+}
+
+static struct dev_op *op_new(void)
+{
+	struct dev_op *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		abort();
+	return o;
+}
+
+struct dev_op *dev_batch_op(struct dev_batch *b)
+{
+	struct dev_op *o = op_new();
+
+	op_append(b, o);
+	return o;
+}
+
+int dev_batch_add(struct dev_batch *b, const struct verb *verb, const json_t *args)
+{
+	struct dev_op *o = op_new();
+	int ret = verb->change(b, args, o);
+
 	if (!ret && o->op.verb == DATAPATH_SET && !o->fields && o->op.object != DATAPATH_OBJ_SELECTOR)
 		ret = ctl_fail(b->ctl, CTL_USAGE, "usage", NULL, "%s: nothing to change", o->what);
-	if (ret) {
+	if (ret)
 		op_free(o);
-		return ret;
-	}
-	op_point(o);
-	b->ops[b->count++] = o;
-	return CTL_OK;
+	else
+		op_append(b, o);
+	return ret;
 }
 
 /* ---- sending ---- */
@@ -79,10 +98,13 @@ static int op_failed(struct dev_batch *b, int ret, const struct dev_op *o)
 static int send_one(struct dev_batch *b)
 {
 	struct dev_op *o = b->ops[0];
-	struct nl_msg *m = kmod_request(kmod_conn_family(b->conn), (u8)kmod_op_cmd(o->op.verb, o->op.object), 0, b->node,
-					kmod_op_room(&o->op) + SLACK);
-	int ret = m ? kmod_put_op(m, &o->op, o->fields) : -ENOMEM;
+	struct nl_msg *m;
+	int ret;
 
+	op_point(o);
+	m = kmod_request(kmod_conn_family(b->conn), (u8)kmod_op_cmd(o->op.verb, o->op.object), 0, b->node,
+			 kmod_op_room(&o->op) + SLACK);
+	ret = m ? kmod_put_op(m, &o->op, o->fields) : -ENOMEM;
 	if (ret)
 		kmod_request_free(m);
 	else
@@ -90,34 +112,53 @@ static int send_one(struct dev_batch *b)
 	return ret ? op_failed(b, ret, o) : CTL_OK;
 }
 
-static int send_batch(struct dev_batch *b)
+/* -errno, and which op is to blame; the number of them all: none. */
+static int send_batch(struct dev_batch *b, u32 *failed)
 {
 	size_t room = SLACK;
-	u32 i, failed = 0;
 	struct nl_msg *m;
 	int ret = 0;
+	u32 i;
 
-	for (i = 0; i < b->count; i++)
+	*failed = b->count;
+	for (i = 0; i < b->count; i++) {
+		op_point(b->ops[i]);
 		room += kmod_op_room(&b->ops[i]->op) + SLACK;
-	m = kmod_request(kmod_conn_family(b->conn), MESHVPN_CMD_BATCH, 0, b->node, room);
-	if (!m)
-		return dev_failed(b->ctl, b->conn, -ENOMEM, "batch");
-	for (i = 0; !ret && i < b->count; i++) {
-		failed = i;
-		ret = kmod_put_batch_op(m, &b->ops[i]->op, b->ops[i]->fields);
 	}
-	if (ret)
-		kmod_request_free(m);
-	else
-		ret = kmod_call(b->conn, m, NULL, NULL, &failed);
+	m = kmod_request(kmod_conn_family(b->conn), MESHVPN_CMD_BATCH, 0, b->node, room);
+	for (i = 0; m && !ret && i < b->count; i++) {
+		ret = kmod_put_batch_op(m, &b->ops[i]->op, b->ops[i]->fields);
+		if (ret)
+			*failed = i;
+	}
 	if (!ret)
-		return CTL_OK;
+		return kmod_call(b->conn, m, NULL, NULL, failed);
+	kmod_request_free(m);
+	return ret;
+}
+
+static int batch_failed(struct dev_batch *b, int ret, u32 failed)
+{
 	return failed < b->count ? op_failed(b, ret, b->ops[failed]) : dev_failed(b->ctl, b->conn, ret, "batch");
 }
 
 int dev_batch_send(struct dev_batch *b)
 {
-	return b->count == 1 ? send_one(b) : send_batch(b);
+	u32 failed;
+	int ret;
+
+	if (b->count == 1)
+		return send_one(b);
+	ret = send_batch(b, &failed);
+	return ret ? batch_failed(b, ret, failed) : CTL_OK;
+}
+
+int dev_batch_try(struct dev_batch *b)
+{
+	u32 failed;
+	int ret = send_batch(b, &failed);
+
+	return ret && ret != -ENOENT ? batch_failed(b, ret, failed) : ret;
 }
 
 int dev_change_run(const struct ctl *ctl, const struct verb *verb, json_t *args)

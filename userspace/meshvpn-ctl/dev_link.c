@@ -62,12 +62,22 @@ static const struct arg link_args[] = {
 	{ 0 },
 };
 
+static int link_flush(const struct ctl *ctl, const struct verb *verb, json_t *args)
+{
+	static const struct dev_flush flush = { DATAPATH_OBJ_LINK, dev_links, NULL };
+
+	return dev_flush_run(ctl, &flush, args);
+}
+
+static const struct arg link_flush_args[] = { DEV_NODE_ARG, { 0 } };
+
 const struct verb dev_link_verbs[] = {
 	{ "show", "neighbours, and when they were heard last", link_show_args, .run = dev_table_run },
 	{ "add", "a neighbour; its keys and address come with a link-session", link_args, .run = dev_change_run,
 	  .change = link_add },
 	{ "set", "change rates", link_args, .run = dev_change_run, .change = link_set },
 	{ "del", "with its sessions and circuits", link_del_args, .run = dev_change_run, .change = link_del },
+	{ "flush", "all links, with their sessions and circuits", link_flush_args, .run = link_flush },
 	{ 0 },
 };
 
@@ -182,11 +192,25 @@ static const struct arg session_add_args[] = {
 	{ 0 },
 };
 
+static int session_flush(const struct ctl *ctl, const struct verb *verb, json_t *args)
+{
+	static const struct dev_flush flush = { DATAPATH_OBJ_LINK_SESSION, dev_link_sessions, "link" };
+
+	return dev_flush_run(ctl, &flush, args);
+}
+
+static const struct arg session_flush_args[] = {
+	{ "link", 'i', .local = true, .value = "N", .help = "of this link; all" },
+	DEV_NODE_ARG,
+	{ 0 },
+};
+
 const struct verb dev_link_session_verbs[] = {
 	{ "show", "one handshake's ids and address a session; keys never", session_show_args, .run = dev_table_run },
 	{ "add", "header keys, link ids and the peer's address", session_add_args, .run = dev_change_run,
 	  .change = session_add },
 	{ "set", "change state, address, what is sent", session_set_args, .run = dev_change_run, .change = session_set },
 	{ "del", "and erase its keys", session_del_args, .run = dev_change_run, .change = session_del },
+	{ "flush", "all of them, or those of a link", session_flush_args, .run = session_flush },
 	{ 0 },
 };
