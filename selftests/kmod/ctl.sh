@@ -38,7 +38,10 @@ check "set" a node set max-links 7 rate 1000000
 check_same "changes what is named, and no more" "$(field '.nodes[0].limits | [.max_links, .max_circuits, .rate, .burst, .hold_us] | @csv' node show)" "7,65536,1000000,100000,200"
 check "rate 0 is none" a node set rate 0
 check "1: no such node" says "node 9" 1 a node del 9
-check "a second one" a node add 5 port 5000
+check "1: nor its tables, in the kernel's words" says "node 9: there is no such node" 1 a link show node 9
+check "2: node 0" says "node 0: not from 1" 2 a link show node 0
+check "2: no lanes" says "lanes 0" 2 a node add port 5000 lanes 0
+check "a second one, with a mark as ip writes it" a node add 5 port 5000 mark 0x10
 check "2: which of two?" says "node N" 2 a link add 1
 check "its number says it" a link add 1 node 5
 check_same "and it is there" "$(field '.links | length | tostring' link show node 5)" 1
@@ -52,7 +55,13 @@ check "1: another" says "link 2" 1 a link set 2 up-rate 1
 check "2: nothing to change" exits 2 a link set 1
 check "set" a link set 1 up-rate 30
 check_same "shows" "$(field '.links[0].up_rate | tostring' link show 1)" 30
-check "1: not there" exits 1 a link show 2
+check "1: not there" says "link id 2: there is nothing of this name" 1 a link show 2
+check "2: a burst without its rate" says "give both" 2 a link set 1 up-burst 5
+check_same "changes nothing" "$(field '.links[0] | [.up_rate, .up_burst] | @csv' link show 1)" "30,0"
+check "2: link 0" says "id 0: not from 1" 2 a link add 0
+check "2: no number" says "id x: not a number" 2 a link add x
+check "2: no id" says "id N: is missing" 2 a link add
+check_same "list is show, delete is del" "$(a link list 1; a link add 9; a link delete 9; a link list | grep -c ^link)" "$(a link show 1; echo 1)"
 for n in 2 3 4 5 6 7; do a link add $n; done
 check "1: the limit" exits 1 a link add 8
 check "names it, and what to do" says "max-links" 1 a link add 8
@@ -70,6 +79,17 @@ check "2: no address" exits 2 a "${session[@]}" index 5 rx-id 5 endpoint 192.0.2
 check "1: no key" says "No such file" 1 a link-session add link 1 index 5 rx-id 5 rx-key "$tap_tmp/none" tx-key "$k"
 check "1: not a key" eval 'echo short >"$tap_tmp/short"; says "not a key" 1 a link-session add link 1 index 5 rx-id 5 rx-key "$tap_tmp/short" tx-key "$k"'
 check "hexadecimal, from stdin" eval 'head -c 64 /dev/urandom | od -An -v -tx1 | tr -d " \n" | fold -w 64 | a link-session add link 2 rx-id 5 rx-key - tx-key - endpoint "[2001:db8::1]:4470"'
+check_same "a link is shown with its own" "$(field '[.links[].id, .link_sessions[].link] | @csv' link show 2)" "2,2"
+check_same "-s says how many cells" "$(a -s link show 2 | grep cells)" "  cells: 0 received, 0 sent"
+check "that received nothing yet" eval 'a link show 2 | grep -q "nothing received yet"'
+check_same "for programs too" "$(field '.link_sessions[0].opened | tostring' link-session show link 2 index 0)" false
+check "1: none of that index" says "link-session link 2 index 7" 1 a link-session show link 2 index 7
+check_same "no session of a link is an empty table" "$(field '.link_sessions | length | tostring' link-session show link 3)" 0
+a link-session set link 1 index 4 local-lanes 1
+check "the first lane alone" a link-session set link 1 index 4 local-lane 1
+check_same "leaves their number" "$(field '.link_sessions[0] | [.local_lane, .local_lanes] | @csv' link-session show link 1 index 4)" "1,1"
+check "and their number alone the first" a link-session set link 1 index 4 local-lanes 0
+check_same "as it was" "$(field '.link_sessions[0] | [.local_lane, .local_lanes] | @csv' link-session show link 1 index 4)" "1,0"
 check "set state and endpoint" a link-session set link 1 index 4 state previous endpoint none
 check_same "changes those" "$(field '.link_sessions[0] | [.state, .endpoint, .tx_id, .lanes] | @csv' link-session show link 1)" '"previous",,"0x1a",2'
 a link-session set link 1 index 4 state current
@@ -84,12 +104,21 @@ check_same "and changed the MTU" "$(ip -n "$(lab_ns a)" -j link show mesh0 | jq 
 check "1: twice" exits 1 a attach mesh0 role origin
 check "1: another kind of device" exits 1 a attach lo role exit
 check "1: none" says "device nosuch" 1 a attach nosuch role exit
+check "is made with ip" says "ip link add" 1 a attach nosuch role exit
+check "2: an MTU that no packet has" says "mtu 100: not from 576" 2 a attach nosuch role origin mtu 100
 check "1: not attached" exits 1 a show lo
 check "an origin's circuit" a circuit add origin link 1 id 101 kf "$k,$k2,$(key three)" kb "$k,$k2,$(key three)"
 check "a relay's" a circuit add relay link 1 id 102 out-link 2 out-id 7 kf "$k" kb "$k2" class medium pass yes rate 50000
 check_same "as it was said" \
 	"$(field '[.circuits[] | [.kind, .id, .class, .pass, .hops, .reserve, .out_link, .out_id, .rate, .burst, .next_counter]] | sort | .[] | @csv' circuit show | tr '\n' ' ')" \
 	'"origin",101,"large",false,3,48,,,0,0,4096 "relay",102,"medium",true,,,2,7,50000,65536,4096 '
+check_same "one of them" "$(field '.circuits[] | [.kind, .id] | @csv' circuit show link 1 id 102)" '"relay",102'
+check_same "-s says its numbers" "$(a -s circuit show link 1 id 101 | grep -c -e cells: -e number:)" 2
+check "1: not this one" says "circuit link 1 id 99" 1 a circuit show link 1 id 99
+check_same "those of a link without any" "$(dev a -j circuit show link 2 | jq -c .circuits)" "[]"
+check "1: the other side is taken" says "the out-link has" 1 a circuit add relay link 1 id 104 out-link 2 out-id 7 kf "$k" kb "$k2"
+check "1: or its link is not there" says "out-link's id" 1 a circuit add relay link 1 id 104 out-link 9 out-id 7 kf "$k" kb "$k2"
+check "2: data in small cells" says "class small" 2 a circuit set link 1 id 102 class small
 check "1: different numbers of keys" says "kf: 2 keys, kb: 1" 1 a circuit add origin link 1 id 103 kf "$k,$k2" kb "$k"
 check "2: a relay without a way out" exits 2 a circuit add relay link 1 id 104 kf "$k" kb "$k"
 check "1: on no link" exits 1 a circuit add origin link 9 id 104 kf "$k" kb "$k"
@@ -102,6 +131,8 @@ check "2: half a circuit" exits 2 a session set 3 link 1
 check "none" a session set 3 link 0 circuit 0
 check_same "is shown" "$(field '.sessions[0].circuit | tostring' session show 3)" 0
 check "1: an address that another has" exits 1 a session add 4 dev mesh0 address 10.66.0.2
+check "1: a device's id of more than 32 bits" says "dev 4294967297" 1 a session add 4 dev 4294967297 address 10.66.0.4
+check_same "no prefixes are an empty table" "$(dev a -j selector show mesh0 | jq -c .selectors)" "[]"
 check "selector" a selector set mesh0 0.0.0.0/0=3,10.0.0.0/8=3,::/0=3
 check_same "shows" "$(field '.selectors[0].prefixes | map(.prefix) | sort | join(" ")' selector show mesh0)" "0.0.0.0/0 10.0.0.0/8 ::/0"
 check "2: not a prefix" exits 2 a selector set mesh0 10.0.0.0/33=1
@@ -130,11 +161,27 @@ check "a right one is taken" a batch "$tap_tmp/batch"
 check_same "and a set in it changes what it names, a rate with its burst" "$(field '.links[] | select(.id == 1) | [.up_rate, .up_burst] | @csv' link show)" "99,0"
 check "2: a line that is not understood" says "stdin:2:" 2 eval 'printf "link del 30\nlink frobnicate 1\n" | a batch -'
 check_same "stops all of it" "$(field '.links[] | select(.id == 30) | .id | tostring' link show)" 30
+check "1: a key from the batch's own stdin" says "stdin:1: kf -: stdin is the batch" 1 \
+	eval 'printf "circuit add origin link 1 id 200 kf - kb -\n%s\n%s\n" "$(cat "$k")" "$(cat "$k")" | a batch -'
 check "1024 changes at once" eval 'for ((n = 0; n < 1024; n++)); do echo "circuit add relay link 1 id $((1000 + n)) out-link 2 out-id $((1000 + n)) kf $k kb $k2"; done | a batch -'
 check_same "are there" "$(field '.circuits | length | tostring' circuit show)" 1027
+check_same "in order" "$(field '[.circuits[].id] | . == sort | tostring' circuit show link 1)" true
 check "1: and no more than that" exits 1 eval 'for ((n = 0; n < 1025; n++)); do echo "link set 1 up-rate $n"; done | a batch -'
 check "a device that the batch itself attaches" eval 'ip -n "$(lab_ns a)" link add mesh1 type meshvpn && printf "attach mesh1 role exit\nsession add 20 dev mesh1 address 10.67.0.1\n" | a batch -'
 check_same "has its session" "$(field '.sessions[] | select(.id == 20) | .device | tostring' session show)" 2
+
+# flush
+check "circuits of a link without any" a circuit flush link 2
+check_same "are none" "$(field '.circuits | length | tostring' circuit show)" 1027
+check "of another" a circuit flush link 1
+check_same "all of them" "$(field '[.circuits[] | [.link, .id]] | tojson' circuit show)" "[[30,1]]"
+check "twice" a circuit flush link 1
+check "sessions of a device" a session flush mesh1
+check_same "and no others" "$(field '[.sessions[].id] | sort | join(" ")' session show)" "3 8"
+check "1: of none" says "mesh9" 1 a session flush mesh9
+check "link sessions" a link-session flush link 30
+check_same "of that link" "$(field '[.link_sessions[].link | tostring] | unique | join(" ")' link-session show)" "1 2"
+check "a circuit again" a circuit add origin link 1 id 101 kf "$k" kb "$k"
 
 # keys, JSON, people
 for h in "node show" "link show" "link-session show" "session show" "circuit show" "selector show"; do
@@ -146,6 +193,11 @@ for h in "node show" "link show" "link-session show" "session show" "circuit sho
 	check "$h -br" eval '[[ $(a -br $h) ]]'
 done
 check "no key is shown" eval '! (a -j node show; a -s node show; a -j --show-secrets circuit show) | grep -qF -e "$(cat "$k")" -e "$(base64 -d "$k" | od -An -v -tx1 | tr -d " \n")"'
+check_same "what sockets hold" "$(field '.nodes[0].used | tojson' node show)" "[0,0]"
+check "-s node show says events and traffic" eval 'a -s node show | grep -q "events: 0 sent, 0 lost" && a -s node show | grep -q tx_skbs'
+check_same "completion knows kinds" "$(lab_exec a "$CTL" __words dev circuit add | head -3 | paste -sd" ")" "relay origin terminus"
+check_same "and values" "$(lab_exec a "$CTL" __words dev attach mesh0 role | paste -sd" ")" "origin exit"
+check "and devices" eval 'lab_exec a "$CTL" __words dev attach | grep -qx mesh0'
 check "an error is JSON too" eval 'a -j link add 1 | jq -e ".error.code == \"exists\" and .error.message and .error.hint"'
 check "4: not root" exits 4 lab_exec a setpriv --reuid=65534 --clear-groups "$CTL" dev link add 50
 check "4: nor look" exits 4 lab_exec a setpriv --reuid=65534 --clear-groups "$CTL" dev link show
