@@ -23,6 +23,7 @@
 
 #define DATAGRAMS 16			/* of one system call */
 #define DATAGRAM_MAX 65535
+#define LOOKS 5				/* until a dump is of one moment */
 #define COUNTER_MARGIN (1ULL << 32)	/* the module's: numbers left when it raises EV_COUNTER */
 
 struct kmod {
@@ -132,6 +133,19 @@ static bool no_node(int err)
 	return err == -ENOENT || err == -EPERM;
 }
 
+/* A dump in which something changed may leave out what did not change. */
+static int look(struct kmod *k, u8 cmd, int (*each)(void *arg, const struct nlmsghdr *h))
+{
+	u32 i, before = k->found_count;
+	int err = -EINTR;
+
+	for (i = 0; err == -EINTR && i < LOOKS; i++) {
+		k->found_count = before;
+		err = call(k, request(k, cmd, NLM_F_DUMP, 0), each, k, NULL);
+	}
+	return err;
+}
+
 /*
  * What was lost of addresses comes again, and control messages are repeated by who needs them. But
  * PASS, COUNTER, SESSION and GONE are told once, so they are looked up.
@@ -142,9 +156,9 @@ static void look_for_lost(struct kmod *k)
 	int err;
 
 	log_limited(LOG_WARN, "datapath", "events of the kernel module were lost; looking for what they said");
-	err = call(k, request(k, MESHVPN_CMD_LINK_SESSION_GET, NLM_F_DUMP, 0), look_session, k, NULL);
+	err = look(k, MESHVPN_CMD_LINK_SESSION_GET, look_session);
 	if (!err || err == -EINTR)
-		err = call(k, request(k, MESHVPN_CMD_CIRCUIT_GET, NLM_F_DUMP, 0), look_circuit, k, NULL);
+		err = look(k, MESHVPN_CMD_CIRCUIT_GET, look_circuit);
 	if (no_node(err))
 		found(k, &gone);
 	else if (err && err != -EINTR)
