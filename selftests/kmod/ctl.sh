@@ -76,6 +76,12 @@ check_same "as it was said" \
 check "1: an id that another has" exits 1 a "${session[@]}" index 5 rx-id 0x1c
 check "2: too large an id" exits 2 a "${session[@]}" index 5 rx-id 0x100000000000000
 check "2: no address" exits 2 a "${session[@]}" index 5 rx-id 5 endpoint 192.0.2.1
+check "2: a link-local address on no interface" says "without its interface" 2 a "${session[@]}" index 5 rx-id 5 endpoint "[fe80::1]:4470"
+check "2: on one that is not there" says "no such interface" 2 a "${session[@]}" index 5 rx-id 5 endpoint "[fe80::1%nosuch]:4470"
+check "2: another address on one" exits 2 a "${session[@]}" index 5 rx-id 5 endpoint "[2001:db8::1%b]:4470"
+check "on a wire" a "${session[@]}" index 5 state next rx-id 5 endpoint "[fe80::1%b]:4470"
+check_same "which it is shown with" "$(field '.link_sessions[].endpoint' link-session show link 1 index 5)" "[fe80::1%b]:4470"
+a link-session del link 1 index 5
 check "1: no key" says "No such file" 1 a link-session add link 1 index 5 rx-id 5 rx-key "$tap_tmp/none" tx-key "$k"
 check "1: not a key" eval 'echo short >"$tap_tmp/short"; says "not a key" 1 a link-session add link 1 index 5 rx-id 5 rx-key "$tap_tmp/short" tx-key "$k"'
 check "hexadecimal, from stdin" eval 'head -c 64 /dev/urandom | od -An -v -tx1 | tr -d " \n" | fold -w 64 | a link-session add link 2 rx-id 5 rx-key - tx-key - endpoint "[2001:db8::1]:4470"'
@@ -165,6 +171,10 @@ check "1: a key from the batch's own stdin" says "stdin:1: kf -: stdin is the ba
 	eval 'printf "circuit add origin link 1 id 200 kf - kb -\n%s\n%s\n" "$(cat "$k")" "$(cat "$k")" | a batch -'
 check "1024 changes at once" eval 'for ((n = 0; n < 1024; n++)); do echo "circuit add relay link 1 id $((1000 + n)) out-link 2 out-id $((1000 + n)) kf $k kb $k2"; done | a batch -'
 check_same "are there" "$(field '.circuits | length | tostring' circuit show)" 1027
+while :; do a link set 1 up-rate 99; done & changes=$!
+check_same "each once, whatever else changes" "$(field '[.circuits[].id] | "\(length) \(unique | length)"' circuit show link 1 2>/dev/null)" "1026 1026"
+kill $changes
+wait $changes 2>/dev/null
 check_same "in order" "$(field '[.circuits[].id] | . == sort | tostring' circuit show link 1)" true
 check "1: and no more than that" exits 1 eval 'for ((n = 0; n < 1025; n++)); do echo "link set 1 up-rate $n"; done | a batch -'
 check "a device that the batch itself attaches" eval 'ip -n "$(lab_ns a)" link add mesh1 type meshvpn && printf "attach mesh1 role exit\nsession add 20 dev mesh1 address 10.67.0.1\n" | a batch -'

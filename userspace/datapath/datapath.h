@@ -83,6 +83,7 @@ struct datapath_link_session {
 	u8 rx_tag[16], rx_mask[16];	/* header keys of what the peer sends */
 	u8 tx_tag[16], tx_mask[16];
 	struct endpoint remote;		/* lane 0 of the peer; lane i is port + i */
+	u32 scope;			/* interface index of a link-local remote; only the kernel module knows it */
 	u32 remote_lanes;		/* at least 1 */
 	u32 local_lane;			/* first of our sockets that may send; see datapath_conf.lanes */
 	u32 local_lanes;		/* 1 behind a NAT, else as many as we have */

@@ -70,7 +70,8 @@ static bool object(const struct nlmsghdr *h, int conf, struct nlattr **c, int in
 	return true;
 }
 
-static void get_endpoint(struct nlattr *a, struct endpoint *e)
+/* @scope: NULL if nobody asks */
+static void get_endpoint(struct nlattr *a, struct endpoint *e, u32 *scope)
 {
 	struct nlattr *tb[ATTRS + 1];
 	u16 family;
@@ -84,6 +85,8 @@ static void get_endpoint(struct nlattr *a, struct endpoint *e)
 		return;
 	e->family = (u8)family;
 	e->port = ntohs((u16)number(tb[MESHVPN_A_ENDPOINT_PORT]));
+	if (scope)
+		*scope = (u32)number(tb[MESHVPN_A_ENDPOINT_SCOPE]);
 }
 
 /* ---- nodes ---- */
@@ -253,7 +256,7 @@ int kmod_get_link_session(const struct nlmsghdr *h, struct kmod_link_session_inf
 		if (nla_type(a) == MESHVPN_A_LINK_SESSION_RX_ID && s->conf.rx_ids_count < DATAPATH_LINK_IDS)
 			s->conf.rx_ids[s->conf.rx_ids_count++] = number(a);
 	s->conf.tx_id = number(tb[MESHVPN_A_LINK_SESSION_TX_ID]);
-	get_endpoint(tb[MESHVPN_A_LINK_SESSION_REMOTE], &s->conf.remote);
+	get_endpoint(tb[MESHVPN_A_LINK_SESSION_REMOTE], &s->conf.remote, &s->conf.scope);
 	s->conf.remote_lanes = (u32)number(tb[MESHVPN_A_LINK_SESSION_REMOTE_LANES]);
 	s->conf.local_lane = (u32)number(tb[MESHVPN_A_LINK_SESSION_LOCAL_LANE]);
 	s->conf.local_lanes = (u32)number(tb[MESHVPN_A_LINK_SESSION_LOCAL_LANES]);
@@ -344,7 +347,7 @@ int kmod_get_event(const struct nlmsghdr *h, struct datapath_event *e, u32 *lost
 	e->circuit = (u32)number(tb[MESHVPN_A_EVENT_CIRCUIT]);
 	e->lane = (u32)number(tb[MESHVPN_A_EVENT_LANE]);
 	e->counter = number(tb[MESHVPN_A_EVENT_COUNTER]);
-	get_endpoint(tb[MESHVPN_A_EVENT_FROM], &e->from);
+	get_endpoint(tb[MESHVPN_A_EVENT_FROM], &e->from, NULL);
 	if (tb[MESHVPN_A_EVENT_DATA]) {
 		e->data = nla_data(tb[MESHVPN_A_EVENT_DATA]);
 		e->len = (size_t)nla_len(tb[MESHVPN_A_EVENT_DATA]);

@@ -114,7 +114,7 @@ static size_t addr_len(u8 family)
 	return family == AF_INET ? 4 : 16;
 }
 
-static void put_endpoint(struct put *p, int type, const struct endpoint *e)
+static void put_endpoint(struct put *p, int type, const struct endpoint *e, u32 scope)
 {
 	struct nlattr *nest = begin(p, type);
 
@@ -122,6 +122,8 @@ static void put_endpoint(struct put *p, int type, const struct endpoint *e)
 		p16(p, MESHVPN_A_ENDPOINT_FAMILY, e->family);
 		pbytes(p, MESHVPN_A_ENDPOINT_ADDR, e->addr, addr_len(e->family));
 		p16(p, MESHVPN_A_ENDPOINT_PORT, htons(e->port));
+		if (scope)
+			p32(p, MESHVPN_A_ENDPOINT_SCOPE, scope);
 	}
 	end(p, nest);
 }
@@ -179,7 +181,7 @@ static void put_link_session(struct put *p, int type, enum datapath_verb verb, c
 	if (set & KMOD_TX_ID)
 		p64(p, MESHVPN_A_LINK_SESSION_TX_ID, s->tx_id);
 	if (set & KMOD_REMOTE)
-		put_endpoint(p, MESHVPN_A_LINK_SESSION_REMOTE, &s->remote);
+		put_endpoint(p, MESHVPN_A_LINK_SESSION_REMOTE, &s->remote, s->scope);
 	if (set & KMOD_REMOTE_LANES)
 		p32(p, MESHVPN_A_LINK_SESSION_REMOTE_LANES, s->remote_lanes);
 	if (set & KMOD_LOCAL_LANE)

@@ -70,7 +70,8 @@ bool dev_rate(const struct ctl *ctl, const json_t *args, u64 *rate, u64 *burst);
 bool dev_enum(const struct ctl *ctl, const json_t *args, const char *name, const char *const *words, u32 *value);
 /* "0x1f,77": link ids. */
 bool dev_link_ids(const struct ctl *ctl, const json_t *args, const char *name, u64 *ids, u32 max, u32 *count);
-bool dev_endpoint(const struct ctl *ctl, const json_t *args, const char *name, struct endpoint *e);
+/* "[fe80::1%eth0]:4470" has a scope, an interface's index. */
+bool dev_endpoint(const struct ctl *ctl, const json_t *args, const char *name, struct endpoint *e, u32 *scope);
 /* "10.66.0.2", "fd66::2"; family 0 after an error. */
 struct endpoint dev_address(const struct ctl *ctl, const char *text);
 /* The next part of a list with commas, cut out of *@list; NULL: none. */

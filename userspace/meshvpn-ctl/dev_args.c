@@ -6,6 +6,7 @@
 #include "dev.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,19 +112,43 @@ bool dev_link_ids(const struct ctl *ctl, const json_t *args, const char *name, u
 	return good;
 }
 
-bool dev_endpoint(const struct ctl *ctl, const json_t *args, const char *name, struct endpoint *e)
+/* Cut "%eth0" out of an address. 0: it has none; UINT32_MAX: no such interface. */
+static u32 scope_cut(char *text)
 {
-	const char *text = js_text(args, name);
+	char *percent = strchr(text, '%'), *end = percent ? strchr(percent, ']') : NULL;
+	u32 scope;
+
+	if (!end)
+		return 0;
+	*end = 0;
+	scope = if_nametoindex(percent + 1);
+	*end = ']';
+	memmove(percent, end, strlen(end) + 1);
+	return scope ? scope : UINT32_MAX;
+}
+
+bool dev_endpoint(const struct ctl *ctl, const json_t *args, const char *name, struct endpoint *e, u32 *scope)
+{
+	const char *text = js_text(args, name), *cause = "not an address with a port";
+	char address[2 * ENDPOINT_TEXT];
+	bool local;
 
 	if (!js_has(args, name))
 		return true;
 	memset(e, 0, sizeof(*e));
 	if (!strcmp(text, "none"))
 		return true;
-	if (!endpoint_parse(e, text) && e->port)
-		return true;
-	ctl_fail(ctl, CTL_USAGE, "usage", "192.0.2.1:4470, [2001:db8::1]:4470 or none", "%s %s: not an address with a port",
-		 name, text);
+	snprintf(address, sizeof(address), "%s", text);
+	*scope = scope_cut(address);
+	if (!endpoint_parse(e, address) && e->port) {
+		local = e->family == AF_INET6 && e->addr[0] == 0xfe && (e->addr[1] & 0xc0) == 0x80;
+		if (local == !!*scope && *scope != UINT32_MAX)
+			return true;
+		cause = *scope == UINT32_MAX ? "there is no such interface" :
+			local ? "a link-local address without its interface" : "only link-local addresses have an interface";
+	}
+	ctl_fail(ctl, CTL_USAGE, "usage", "192.0.2.1:4470, [2001:db8::1]:4470, [fe80::1%eth0]:4470 or none", "%s %s: %s", name,
+		 text, cause);
 	return false;
 }
 

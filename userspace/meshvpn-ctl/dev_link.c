@@ -110,7 +110,7 @@ static int session_values(struct dev_batch *b, const json_t *args, struct dev_op
 	u32 i, one, state = s->state;
 
 	if (!dev_enum(ctl, args, "state", dev_states, &state) || !dev_link_ids(ctl, args, "tx-id", &s->tx_id, 1, &one) ||
-	    !dev_endpoint(ctl, args, "endpoint", &s->remote) || !dev_u32(ctl, args, "lanes", 1, 256, &s->remote_lanes) ||
+	    !dev_endpoint(ctl, args, "endpoint", &s->remote, &s->scope) || !dev_u32(ctl, args, "lanes", 1, 256, &s->remote_lanes) ||
 	    !dev_u32(ctl, args, "local-lane", 0, DATAPATH_LANES_MAX - 1, &s->local_lane) ||
 	    !dev_u32(ctl, args, "local-lanes", 0, DATAPATH_LANES_MAX, &s->local_lanes))
 		return CTL_USAGE;
@@ -175,7 +175,7 @@ static int session_del(struct dev_batch *b, const json_t *args, struct dev_op *o
 	  .help = "next (receives), current (sends too; the default) or previous (receives)",		\
 	  .words = "next current previous" },								\
 	{ "tx-id", 's', .local = true, .value = "LINKID", .help = "on what is sent: one of the peer's rx-id" },	\
-	{ "endpoint", 's', .local = true, .value = "ADDRESS:PORT", .help = "of the peer's lane 0; lane i has port + i" }, \
+	{ "endpoint", 's', .local = true, .value = "ADDRESS:PORT", .help = "of the peer's lane 0, or none; lane i has port + i" }, \
 	{ "lanes", 'i', .local = true, .value = "NUMBER", .help = "of the peer; 1" },				\
 	{ "local-lane", 'i', .local = true, .value = "NUMBER", .help = "the first that may send; 0" },		\
 	{ "local-lanes", 'i', .local = true, .value = "NUMBER", .help = "how many; 1" }

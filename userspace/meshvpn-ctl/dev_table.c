@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <linux/genetlink.h>
 #include <linux/meshvpn.h>
+#include <net/if.h>
 #include <netlink/attr.h>
 #include <stdlib.h>
 #include <string.h>
@@ -276,10 +277,25 @@ static json_t *link_id(u64 id)
 	return json_string(text);
 }
 
+static json_t *remote(const struct datapath_link_session *s)
+{
+	char text[ENDPOINT_TEXT], scoped[ENDPOINT_TEXT + IF_NAMESIZE], name[IF_NAMESIZE], *end;
+
+	if (!s->remote.family)
+		return json_null();
+	endpoint_text(&s->remote, text);
+	end = strchr(text, ']');
+	if (!s->scope || !end)
+		return json_string(text);
+	if (!if_indextoname(s->scope, name))
+		snprintf(name, sizeof(name), "%u", s->scope);
+	snprintf(scoped, sizeof(scoped), "%.*s%%%s%s", (int)(end - text), text, name, end);
+	return json_string(scoped);
+}
+
 static int link_session_each(void *list, const struct nlmsghdr *h)
 {
 	struct kmod_link_session_info s;
-	char text[ENDPOINT_TEXT];
 	json_t *json, *ids;
 	u32 i;
 	int ret = kmod_get_link_session(h, &s);
@@ -295,7 +311,7 @@ static int link_session_each(void *list, const struct nlmsghdr *h)
 	json_object_set_new(json, "opened", json_boolean(s.opened));
 	json_object_set_new(json, "rx_ids", ids);
 	json_object_set_new(json, "tx_id", link_id(s.conf.tx_id));
-	json_object_set_new(json, "endpoint", s.conf.remote.family ? json_string(endpoint_text(&s.conf.remote, text)) : json_null());
+	json_object_set_new(json, "endpoint", remote(&s.conf));
 	NUMBERS(json, { "lanes", s.conf.remote_lanes }, { "local_lane", s.conf.local_lane }, { "local_lanes", s.conf.local_lanes });
 	json_array_append_new(list, json);
 	return 0;
