@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Scenarios of selftests/net with the module under the daemons. With MESHVPN_LONG all of them, on the
-# kernels that check all they do; else what says most: privileges there, every kind of traffic and all
+# kernels that check all they do; else what says most: privileges there, every kind of traffic and
 # mixtures of datapaths on a plain one.
 
 cd "$(dirname "$0")/../.." || exit 1
