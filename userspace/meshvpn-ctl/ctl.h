@@ -37,6 +37,7 @@ struct ctl {
 
 struct dev_batch;
 struct dev_op;
+struct dev_flush;
 
 struct arg {
 	const char *name;
@@ -61,6 +62,7 @@ struct verb {
 	const struct verb *verbs;	/* it is an object of its own: "dev link add" */
 	/* a change of the kernel's tables, alone or as a line of a batch (dev.h) */
 	int (*change)(struct dev_batch *batch, const json_t *args, struct dev_op *op);
+	const struct dev_flush *flush;	/* what dev_flush_run() deletes (dev.h) */
 };
 
 #define CTL_CALL_MS 10000

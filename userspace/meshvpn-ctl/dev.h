@@ -109,7 +109,7 @@ struct dev_flush {
 	json_t *(*read)(struct kmod_conn *conn, u32 node, int *ret);
 	const char *filter;
 };
-int dev_flush_run(const struct ctl *ctl, const struct dev_flush *flush, json_t *args);
+int dev_flush_run(const struct ctl *ctl, const struct verb *verb, json_t *args);
 /* Everything of one node, or of all (0), or only the device named (NULL: all). Exit code. */
 int dev_show_kernel(const struct ctl *ctl, struct kmod_conn *conn, u32 node, const char *device);
 /* Number of nodes here; 0 also if there is no module. */

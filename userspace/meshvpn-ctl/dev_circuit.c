@@ -140,12 +140,7 @@ static const struct arg add_args[] = {
 	{ 0 },
 };
 
-static int circuit_flush(const struct ctl *ctl, const struct verb *verb, json_t *args)
-{
-	static const struct dev_flush flush = { DATAPATH_OBJ_CIRCUIT, dev_circuits, "link" };
-
-	return dev_flush_run(ctl, &flush, args);
-}
+static const struct dev_flush circuit_flush = { DATAPATH_OBJ_CIRCUIT, dev_circuits, "link" };
 
 static const struct arg flush_args[] = {
 	{ "link", 'i', .local = true, .value = "N", .help = "those named by this link; all" },
@@ -158,6 +153,6 @@ const struct verb dev_circuit_verbs[] = {
 	{ "add", "a circuit with its keys", add_args, .run = dev_change_run, .change = circuit_add },
 	{ "set", "change class, limits, session", set_args, .run = dev_change_run, .change = circuit_set },
 	{ "del", "and erase its keys", del_args, .run = dev_change_run, .change = circuit_del },
-	{ "flush", "all circuits, or those of a link", flush_args, .run = circuit_flush },
+	{ "flush", "all circuits, or those of a link", flush_args, .run = dev_flush_run, .flush = &circuit_flush },
 	{ 0 },
 };

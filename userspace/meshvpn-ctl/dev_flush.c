@@ -81,7 +81,7 @@ static int round_delete(struct dev_batch *b, const struct dev_flush *f, const js
 	return ret;
 }
 
-int dev_flush_run(const struct ctl *ctl, const struct dev_flush *f, json_t *args)
+int dev_flush_run(const struct ctl *ctl, const struct verb *verb, json_t *args)
 {
 	struct dev_batch b = { .ctl = ctl };
 	u32 device, i;
@@ -99,7 +99,7 @@ int dev_flush_run(const struct ctl *ctl, const struct dev_flush *f, json_t *args
 	if (!ret)
 		ret = -ENOENT;
 	for (i = 0; ret == -ENOENT && i < ROUNDS; i++)
-		ret = round_delete(&b, f, args);
+		ret = round_delete(&b, verb->flush, args);
 	if (ret == -ENOENT)
 		ret = ctl_fail(ctl, CTL_ERROR, "busy", "stop what changes it", "node %u: others delete there too", b.node);
 	kmod_conn_close(b.conn);

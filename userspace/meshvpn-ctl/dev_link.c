@@ -62,12 +62,7 @@ static const struct arg link_args[] = {
 	{ 0 },
 };
 
-static int link_flush(const struct ctl *ctl, const struct verb *verb, json_t *args)
-{
-	static const struct dev_flush flush = { DATAPATH_OBJ_LINK, dev_links, NULL };
-
-	return dev_flush_run(ctl, &flush, args);
-}
+static const struct dev_flush link_flush = { DATAPATH_OBJ_LINK, dev_links, NULL };
 
 static const struct arg link_flush_args[] = { DEV_NODE_ARG, { 0 } };
 
@@ -77,7 +72,7 @@ const struct verb dev_link_verbs[] = {
 	  .change = link_add },
 	{ "set", "change rates", link_args, .run = dev_change_run, .change = link_set },
 	{ "del", "with its sessions and circuits", link_del_args, .run = dev_change_run, .change = link_del },
-	{ "flush", "all links, with their sessions and circuits", link_flush_args, .run = link_flush },
+	{ "flush", "all links, with their sessions and circuits", link_flush_args, .run = dev_flush_run, .flush = &link_flush },
 	{ 0 },
 };
 
@@ -192,12 +187,7 @@ static const struct arg session_add_args[] = {
 	{ 0 },
 };
 
-static int session_flush(const struct ctl *ctl, const struct verb *verb, json_t *args)
-{
-	static const struct dev_flush flush = { DATAPATH_OBJ_LINK_SESSION, dev_link_sessions, "link" };
-
-	return dev_flush_run(ctl, &flush, args);
-}
+static const struct dev_flush session_flush = { DATAPATH_OBJ_LINK_SESSION, dev_link_sessions, "link" };
 
 static const struct arg session_flush_args[] = {
 	{ "link", 'i', .local = true, .value = "N", .help = "of this link; all" },
@@ -211,6 +201,6 @@ const struct verb dev_link_session_verbs[] = {
 	  .change = session_add },
 	{ "set", "change state, address, what is sent", session_set_args, .run = dev_change_run, .change = session_set },
 	{ "del", "and erase its keys", session_del_args, .run = dev_change_run, .change = session_del },
-	{ "flush", "all of them, or those of a link", session_flush_args, .run = session_flush },
+	{ "flush", "all of them, or those of a link", session_flush_args, .run = dev_flush_run, .flush = &session_flush },
 	{ 0 },
 };

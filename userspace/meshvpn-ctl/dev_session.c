@@ -96,12 +96,7 @@ static const struct arg session_add_args[] = {
 	{ 0 },
 };
 
-static int session_flush(const struct ctl *ctl, const struct verb *verb, json_t *args)
-{
-	static const struct dev_flush flush = { DATAPATH_OBJ_SESSION, dev_sessions, "device" };
-
-	return dev_flush_run(ctl, &flush, args);
-}
+static const struct dev_flush session_flush = { DATAPATH_OBJ_SESSION, dev_sessions, "device" };
 
 static const struct arg session_flush_args[] = {
 	{ "dev", 's', .positional = true, .local = true, .value = "DEV", .help = "of this device, by its name or id; all" },
@@ -114,7 +109,7 @@ const struct verb dev_session_verbs[] = {
 	{ "add", "inner addresses of a device", session_add_args, .run = dev_change_run, .change = session_add },
 	{ "set", "move it to another circuit", session_set_args, .run = dev_change_run, .change = session_set },
 	{ "del", "its circuits stay", session_del_args, .run = dev_change_run, .change = session_del },
-	{ "flush", "all sessions, or those of a device", session_flush_args, .run = session_flush },
+	{ "flush", "all sessions, or those of a device", session_flush_args, .run = dev_flush_run, .flush = &session_flush },
 	{ 0 },
 };
 
